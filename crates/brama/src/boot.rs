@@ -1,0 +1,218 @@
+//! From a configuration to a deployment: open the store, check the master key, load the signing keys, start the pool.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brama_config::{Config, Locale};
+use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
+use brama_flows::csrf::CsrfKey;
+use brama_flows::keys::{Keyring, MasterKey, Purpose, Sealer};
+use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
+use brama_flows::login::throttle::ThrottleKey;
+use brama_flows::{Ctx, Deployment, Entropy, Settings};
+use brama_http::{App, Look, TrustedProxies};
+use brama_protocol::origin::Origin;
+use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_store::throttle::{LaneRule, Penalty};
+use brama_store::SigningKeys as _;
+use brama_store_sqlite::SqliteStore;
+use jiff::{SignedDuration, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::edge::{SystemClock, SystemEntropy};
+use crate::failure::{Failure, Trouble};
+use crate::master_key;
+
+/// What may happen to a database that is not up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Migrate {
+    /// Migrate it: development, or `--migrate`.
+    Always,
+    /// Make a new one; refuse one that is behind.
+    OnlyNew,
+}
+
+/// Open the store of a configuration.
+pub(crate) fn open_store(config: &Config, migrate: Migrate) -> Result<SqliteStore, Failure> {
+    let path = config.database.url.sqlite_path();
+    if let Some(folder) = path.parent() {
+        master_key::make_folder(folder)?;
+    }
+    if migrate == Migrate::Always || !path.exists() {
+        SqliteStore::migrate(path, Timestamp::now())?;
+    }
+    Ok(SqliteStore::open(&brama_store_sqlite::Settings {
+        path: path.to_owned(),
+        group_commit_max: config.database.group_commit_max,
+        readers: config.database.readers,
+    })?)
+}
+
+/// The master key. It is made only together with a new database: an old one without its key is lost, not re-keyed.
+pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+    let path = &config.secrets.key_file;
+    if !path.exists() && !config.database.url.sqlite_path().exists() {
+        return master_key::create(path);
+    }
+    master_key::read(path)
+}
+
+fn derive(master: &MasterKey, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    master
+        .derive(purpose)
+        .ok_or_else(|| Trouble::new("B1302", format!("cannot derive the key for {purpose:?}"), "report this as a bug").into())
+}
+
+fn sealer(master: &MasterKey, purpose: Purpose) -> Result<Sealer, Failure> {
+    let key = derive(master, purpose)?;
+    Sealer::new(&key).map_err(|error| Trouble::new("B1302", error.to_string(), "report this as a bug").into())
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+fn settings(config: &Config) -> Result<Settings, Failure> {
+    let issuer = config.public_url.as_str().to_owned();
+    let own_origin = Origin::parse(&issuer).ok_or_else(|| {
+        let what = format!("public_url {issuer} is not the origin of a server");
+        Trouble::new("B1012", what, "write scheme, host and port only, such as https://id.example.com")
+    })?;
+    let throttle = &config.throttle;
+    let lane = |free, window, penalty| LaneRule { free, window, penalty };
+    let window = signed(throttle.address_window);
+    Ok(Settings {
+        default_audience: config.tokens.default_audience.clone(),
+        tokens: TokenSettings {
+            access: signed(config.tokens.access_token_ttl),
+            refresh: signed(config.tokens.refresh_token_ttl),
+            id: signed(config.tokens.id_token_ttl),
+            code: signed(config.tokens.authorization_code_ttl),
+            refresh_window: signed(config.tokens.refresh_window),
+        },
+        sessions: SessionSettings {
+            idle: signed(config.sessions.idle),
+            absolute: signed(config.sessions.absolute),
+            remember_idle: signed(config.sessions.remember_idle),
+            remember_absolute: signed(config.sessions.remember_absolute),
+            max_per_user: config.sessions.max_per_user,
+            sign_in_ttl: signed(config.sessions.sign_in_ttl),
+        },
+        throttle: ThrottleSettings {
+            account: lane(throttle.account_free, signed(throttle.account_window), Penalty::Doubling),
+            address: lane(throttle.address_failures, window, Penalty::RestOfWindow),
+            address_requests: lane(throttle.address_requests_per_minute, SignedDuration::from_secs(60), Penalty::RestOfWindow),
+            network: lane(throttle.network_failures, window, Penalty::RestOfWindow),
+        },
+        password_min: usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX),
+        issuer,
+        own_origin,
+    })
+}
+
+/// Put a deployment together.
+pub(crate) async fn deployment(config: &Config, store: SqliteStore, master: &MasterKey) -> Result<Arc<Deployment>, Failure> {
+    let check = *derive(master, Purpose::Check)?;
+    if store.master_key_check(check).await? != check {
+        let what = format!("the master key {} is not the one of this database", config.secrets.key_file.display());
+        let fix = "set secrets.key_file to the key that was made with this database";
+        return Err(Trouble::new("B1302", what, fix).into());
+    }
+    let entropy = Arc::new(SystemEntropy);
+    let keyring = Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), Timestamp::now()).await?;
+    let mut dummy = [0u8; 48];
+    entropy.fill(&mut dummy).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
+    let passwords = &config.passwords;
+    let pool = PoolSettings {
+        cost: Cost {
+            memory_kib: passwords.argon2_memory_kib,
+            iterations: passwords.argon2_iterations,
+            parallelism: passwords.argon2_parallelism,
+        },
+        threads: passwords.hash_threads,
+        queue: passwords.hash_queue,
+        wait: passwords.hash_wait,
+    };
+    let hashing = HashPool::start(pool, dummy)
+        .map_err(|error| Trouble::new("B1208", error.to_string(), "look at [passwords] and at the memory of this machine"))?;
+    Ok(Arc::new(Deployment {
+        settings: settings(config)?,
+        store: Arc::new(store),
+        keyring,
+        password_sealer: sealer(master, Purpose::Passwords)?,
+        refresh_tokens: RefreshTokenKey::new(&*derive(master, Purpose::RefreshTokens)?),
+        csrf: CsrfKey::new(&*derive(master, Purpose::Csrf)?),
+        throttle_key: ThrottleKey::new(&*derive(master, Purpose::Throttle)?),
+        hashing,
+        entropy,
+    }))
+}
+
+/// A request of the command line: this instant, this deployment.
+pub(crate) fn ctx(deployment: &Arc<Deployment>) -> Ctx {
+    Ctx::new(Arc::clone(deployment), Timestamp::now())
+}
+
+/// What the HTTP face is given.
+pub(crate) fn app(config: &Config, deployment: Arc<Deployment>, dev: bool) -> Result<Arc<App>, Failure> {
+    let look = Look {
+        site_name: config.pages.site_name.clone(),
+        default_locale: match config.pages.default_locale {
+            Locale::Uk => brama_pages::Locale::Uk,
+            Locale::En => brama_pages::Locale::En,
+        },
+        support_url: config.pages.support_url.clone(),
+        dev,
+    };
+    let app = App::new(deployment, Arc::new(SystemClock), look, proxies(config));
+    app.map(Arc::new).map_err(|why| Trouble::new("B1012", why, "set public_url to the address people see").into())
+}
+
+/// Who may speak for others' addresses.
+pub(crate) fn proxies(config: &Config) -> TrustedProxies {
+    TrustedProxies { proxies: config.server.trust_proxy.clone(), exempt: config.throttle.exempt_addresses.clone() }
+}
+
+/// Sweep what is over, once a minute, until the process ends. A sweep that fails is tried again a minute later.
+pub(crate) async fn keep_swept(deployment: Arc<Deployment>) {
+    /// Rows of each kind per sweep.
+    const ROWS: u32 = 1000;
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minute.tick().await;
+        match deployment.store.sweep(Timestamp::now(), ROWS).await {
+            Ok(swept) => tracing::debug!(?swept),
+            Err(error) => tracing::warn!(%error, "sweeping failed"),
+        }
+    }
+}
+
+/// Bind the listener, with an explanation where it cannot be had.
+pub(crate) async fn listen(config: &Config) -> Result<tokio::net::TcpListener, Failure> {
+    let address = config.server.listen;
+    tokio::net::TcpListener::bind(address).await.map_err(|error| {
+        let what = format!("cannot listen on {address}: {error}");
+        let fix = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                let next = address.port().saturating_add(1);
+                format!("stop the other process (`ss -ltnp 'sport = :{}'`), or use --listen {}:{next}", address.port(), address.ip())
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "use a port above 1023 behind a proxy, or grant CAP_NET_BIND_SERVICE to the binary".to_owned()
+            }
+            _ => "use --listen with an address of this machine".to_owned(),
+        };
+        Trouble::new("B1101", what, fix).into()
+    })
+}
+
+/// Whether a database file exists, for commands that must not make one.
+pub(crate) fn require_database(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        return Ok(());
+    }
+    let what = format!("there is no database {}", path.display());
+    let fix = "start `brama dev` here once, or name the server's configuration with --config";
+    Err(Trouble::new("B1209", what, fix).exit(crate::failure::NOT_READY).into())
+}

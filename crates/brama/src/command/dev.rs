@@ -1,0 +1,34 @@
+//! `brama dev`: everything at once, on this machine alone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use brama_config::Profile;
+use brama_http::Serving;
+
+use crate::boot::{self, Migrate};
+use crate::command::ServerFlags;
+use crate::dev::{banner, demo, seed};
+use crate::failure::Failure;
+use crate::{edge, logging, terminal};
+
+pub(crate) async fn run(flags: &ServerFlags) -> Result<(), Failure> {
+    let began = Instant::now();
+    let loaded = flags.load(Profile::Dev)?;
+    let config = &loaded.config;
+    logging::start(&config.log);
+    let listener = boot::listen(config).await?;
+    let new = !config.database.url.sqlite_path().exists();
+    let master = boot::master_key(config)?;
+    let store = boot::open_store(config, Migrate::Always)?;
+    let deployment = boot::deployment(config, store, &master).await?;
+    let account = seed::account(config, &deployment).await?;
+    seed::client(config, &deployment).await?;
+    let demo = demo::router(config, &account)?;
+    let router = brama_http::router(boot::app(config, Arc::clone(&deployment), true)?, &[]).merge(demo);
+    tokio::spawn(boot::keep_swept(deployment));
+    terminal::message(&banner::text(config, &account, new, began.elapsed()));
+    let serving = Serving { listener, router, proxies: boot::proxies(config), grace: config.server.shutdown_grace };
+    brama_http::serve(serving, edge::asked_to_end()).await;
+    Ok(())
+}

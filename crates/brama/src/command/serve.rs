@@ -1,0 +1,102 @@
+//! `brama serve`: the production server.
+
+use std::sync::Arc;
+
+use brama_config::{Code, Config, Loaded, Profile};
+use brama_flows::Deployment;
+use brama_http::Serving;
+use brama_protocol::handle::{Handle, kind};
+use brama_protocol::client::Client;
+use brama_store::client::ClientRecord;
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::boot::{self, Migrate};
+use crate::client_form::ClientForm;
+use crate::command::ServerFlags;
+use crate::failure::{Failure, Trouble};
+use crate::{edge, logging};
+
+/// What `brama serve` asks.
+#[derive(Debug, Args)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    server: ServerFlags,
+    /// Bring the database up to date first
+    #[arg(long)]
+    migrate: bool,
+}
+
+pub(crate) async fn run(flags: &Flags) -> Result<(), Failure> {
+    let loaded = flags.server.load(Profile::Production)?;
+    let config = &loaded.config;
+    let clients = check_clients(&loaded, declared(config).collect())?;
+    logging::start(&config.log);
+    let listener = boot::listen(config).await?;
+    // The key first: it may only be made together with the database.
+    let master = boot::master_key(config)?;
+    let store = boot::open_store(config, if flags.migrate { Migrate::Always } else { Migrate::OnlyNew })?;
+    let deployment = boot::deployment(config, store, &master).await?;
+    declare(&deployment, config, clients).await?;
+    let router = brama_http::router(boot::app(config, Arc::clone(&deployment), false)?, &[]);
+    tokio::spawn(boot::keep_swept(deployment));
+    tracing::info!(address = %config.server.listen, issuer = config.public_url.as_str(), version = env!("CARGO_PKG_VERSION"), "ready");
+    let serving = Serving { listener, router, proxies: boot::proxies(config), grace: config.server.shutdown_grace };
+    brama_http::serve(serving, edge::asked_to_end()).await;
+    Ok(())
+}
+
+/// The clients that the configuration declares, with their places in it.
+pub(crate) fn declared(config: &Config) -> impl Iterator<Item = (usize, ClientForm)> {
+    config.clients.iter().enumerate().map(|(index, client)| {
+        let form = ClientForm {
+            id: client.id.clone(),
+            name: Some(client.name.clone()),
+            client_type: client.kind.clone(),
+            redirect_uris: client.redirect_uris.clone(),
+            post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+            origins: client.origins.clone(),
+            scopes: client.scopes.clone(),
+            resources: Vec::new(),
+            first_party: client.first_party,
+            refresh_delivery: client.refresh_delivery.clone(),
+            id_token_alg: String::new(),
+        };
+        (index, form)
+    })
+}
+
+/// Check declared clients; every mistake is told with its place.
+pub(crate) fn check_clients(loaded: &Loaded, forms: Vec<(usize, ClientForm)>) -> Result<Vec<Client>, Failure> {
+    let (mut clients, mut problems) = (Vec::new(), Vec::new());
+    for (index, form) in forms {
+        match form.check() {
+            Ok(client) => clients.push(client),
+            Err(unfit) => {
+                let key = format!("clients[{index}].{}", unfit.field);
+                problems.push(loaded.problem(Code::NotUnderstood, &key, &unfit.what, &unfit.fix));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(clients) } else { Err(problems.into()) }
+}
+
+/// Put the declared clients into the database; those that are there already and equal are not written again.
+async fn declare(deployment: &Arc<Deployment>, config: &Config, clients: Vec<Client>) -> Result<(), Failure> {
+    for (client, declared) in clients.into_iter().zip(&config.clients) {
+        let secrets = match &declared.secret_file {
+            None => Vec::new(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                let secret = Handle::<kind::ClientSecret>::parse(text.trim()).ok_or_else(|| {
+                    let what = format!("{} does not hold the secret of client {}", path.display(), client.id);
+                    Trouble::new("B1211", what, "make one: head -c 32 /dev/urandom | basenc --base64url | tr -d '='")
+                })?;
+                vec![secret.hash()]
+            }
+        };
+        let now = Timestamp::now();
+        deployment.store.declare_client(ClientRecord { client, secrets, created_at: now, updated_at: now }).await?;
+    }
+    Ok(())
+}

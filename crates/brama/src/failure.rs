@@ -1,0 +1,146 @@
+//! What stops a command: what happened, what was found, what to do, a code. Exit codes: 1 failed, 2 usage or
+//! configuration, 3 not ready.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use brama_config::Problem;
+use brama_flows::keys::KeyringError;
+use brama_store::Unavailable;
+use brama_store_sqlite::OpenError;
+
+use crate::terminal;
+
+/// Why a command stopped.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration has mistakes; all of them.
+    Configuration(Vec<Problem>),
+    /// Anything else.
+    Other(Box<Trouble>),
+}
+
+/// One trouble, in the form that people see.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    code: &'static str,
+    what: String,
+    got: Option<String>,
+    fix: String,
+    exit: u8,
+}
+
+/// A trouble of usage or configuration.
+pub(crate) const USAGE: u8 = 2;
+/// Something has to be done first.
+pub(crate) const NOT_READY: u8 = 3;
+
+impl Trouble {
+    /// What happened and what to do.
+    pub(crate) fn new(code: &'static str, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { code, what: what.into(), got: None, fix: fix.into(), exit: 1 }
+    }
+
+    /// What was found.
+    pub(crate) fn got(mut self, got: impl Into<String>) -> Self {
+        self.got = Some(got.into());
+        self
+    }
+
+    /// Another exit code than 1.
+    pub(crate) fn exit(mut self, exit: u8) -> Self {
+        self.exit = exit;
+        self
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Other(Box::new(trouble))
+    }
+}
+
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Configuration(problems)
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let what = error.to_string();
+        match error {
+            OpenError::Unusable { path, .. } => {
+                let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+                Trouble::new("B1201", what, format!("make {folder} a folder that this user can write, or set --data-dir or --database-url"))
+            }
+            OpenError::Locked { path } => Trouble::new(
+                "B1202",
+                what,
+                format!("find who holds it (`fuser {}`) and stop it; one server owns a SQLite database", path.display()),
+            ),
+            OpenError::TooNew { .. } => {
+                Trouble::new("B1203", what, "run the newer version of brama, or restore a backup made before the upgrade")
+            }
+            OpenError::Behind { .. } => Trouble::new("B1204", what, "run `brama migrate` with the same --config, then start again").exit(NOT_READY),
+        }
+        .into()
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Trouble::new("B1205", error.to_string(), "look at the disk and at who else uses the database, then try again").into()
+    }
+}
+
+impl From<KeyringError> for Failure {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::Store(error) => error.into(),
+            other => Trouble::new("B1302", other.to_string(), "start with the master key this database was made with").into(),
+        }
+    }
+}
+
+impl From<brama_protocol::error::Refusal> for Failure {
+    fn from(refusal: brama_protocol::error::Refusal) -> Self {
+        Trouble::new("B1206", refusal.to_string(), "look at the message above; nothing was changed").into()
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Trouble::new("B1207", format!("the operating system refused: {error}"), "look at file modes, disk space and limits").into()
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.what)?;
+        if let Some(got) = &self.got {
+            write!(f, "\n      got       {got}")?;
+        }
+        write!(f, "\n      fix       {}", self.fix)
+    }
+}
+
+impl Failure {
+    /// Tell the terminal, and end with the right exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        match self {
+            Self::Configuration(problems) => {
+                for problem in problems {
+                    terminal::message(&format!("{problem}\n\n"));
+                }
+                let count = problems.len();
+                terminal::message(&format!("{count} problem{} in the configuration\n", if count == 1 { "" } else { "s" }));
+                ExitCode::from(USAGE)
+            }
+            Self::Other(trouble) => {
+                terminal::message(&format!("{trouble}\n"));
+                ExitCode::from(trouble.exit)
+            }
+        }
+    }
+}

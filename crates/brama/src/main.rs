@@ -1,0 +1,28 @@
+//! `brama`: reads the configuration, picks the backend, wires the rooms together and serves; and the commands of
+//! administration.
+
+mod boot;
+mod client_form;
+mod command;
+mod dev;
+mod edge;
+mod failure;
+mod logging;
+mod master_key;
+mod terminal;
+
+use clap::Parser as _;
+
+use crate::command::Arguments;
+
+fn main() -> std::process::ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // clap writes help to stdout and mistakes, with a suggestion, to stderr; its exit code is 2 for those.
+        Err(error) => error.exit(),
+    };
+    match command::run(arguments) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,172 @@
+//! What every flow is given: one instant per request, and what stays from request to request.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use brama_protocol::error::{INTERNAL, Refusal};
+use brama_protocol::handle::Handle;
+use brama_protocol::origin::Origin;
+use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_store::Store;
+use brama_store::throttle::LaneRule;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::csrf::CsrfKey;
+use crate::keys::{Keyring, Sealer};
+use crate::login::hashing::HashPool;
+use crate::login::throttle::ThrottleKey;
+
+/// Tells the time, at the edge only.
+pub trait Clock: Send + Sync {
+    /// This instant, UTC.
+    fn now(&self) -> Timestamp;
+}
+
+/// The operating system has no random bytes for us.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no random bytes")]
+pub struct NoEntropy;
+
+/// Gives unpredictable bytes. SK-6.
+pub trait Entropy: Send + Sync {
+    /// Fill the slice.
+    ///
+    /// # Errors
+    /// [`NoEntropy`]; nothing may be made from what is in the slice then.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// Lifetimes of sessions. SE-8.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSettings {
+    /// Without use.
+    pub idle: SignedDuration,
+    /// Overall.
+    pub absolute: SignedDuration,
+    /// Without use, when the person asked to stay signed in.
+    pub remember_idle: SignedDuration,
+    /// Overall, likewise.
+    pub remember_absolute: SignedDuration,
+    /// Most live sessions of one user. SE-19.
+    pub max_per_user: u32,
+    /// How long a sign-in page may be used. A6.
+    pub sign_in_ttl: SignedDuration,
+}
+
+/// Lifetimes of tokens.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSettings {
+    /// Access tokens. A1.
+    pub access: SignedDuration,
+    /// Refresh tokens, which is the life of a grant. A2.
+    pub refresh: SignedDuration,
+    /// ID tokens. TK-13.
+    pub id: SignedDuration,
+    /// Authorization codes. AZ-28.
+    pub code: SignedDuration,
+    /// How long a replaced refresh token is answered with its successor. Design §5.
+    pub refresh_window: SignedDuration,
+}
+
+/// Limits on guessing. TH-1.
+#[derive(Clone, Debug)]
+pub struct ThrottleSettings {
+    /// One account.
+    pub account: LaneRule,
+    /// Failures of one address: IPv4 /32, IPv6 /64. TH-10.
+    pub address: LaneRule,
+    /// Requests of one address.
+    pub address_requests: LaneRule,
+    /// Failures of one network: IPv4 /24, IPv6 /48.
+    pub network: LaneRule,
+}
+
+/// What the operator decided.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The issuer, exactly. G-7.
+    pub issuer: String,
+    /// The issuer's origin.
+    pub own_origin: Origin,
+    /// The audience of tokens for which nobody named a resource.
+    pub default_audience: String,
+    /// Lifetimes of tokens.
+    pub tokens: TokenSettings,
+    /// Lifetimes of sessions.
+    pub sessions: SessionSettings,
+    /// Limits on guessing.
+    pub throttle: ThrottleSettings,
+    /// Shortest new password, code points. PW-1.
+    pub password_min: usize,
+}
+
+/// Everything that stays.
+pub struct Deployment {
+    /// What the operator decided.
+    pub settings: Settings,
+    /// What we remember.
+    pub store: Arc<dyn Store>,
+    /// Keys that sign tokens.
+    pub keyring: Keyring,
+    /// Seals password hashes. PW-13.
+    pub password_sealer: Sealer,
+    /// Makes and knows refresh tokens.
+    pub refresh_tokens: RefreshTokenKey,
+    /// Makes and knows form tokens.
+    pub csrf: CsrfKey,
+    /// Names throttle counters.
+    pub throttle_key: ThrottleKey,
+    /// Hashes passwords, so many at a time.
+    pub hashing: HashPool,
+    /// Random bytes.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// One request: what stays, and its instant. All timestamps of an answer agree.
+#[derive(Clone)]
+pub struct Ctx {
+    deployment: Arc<Deployment>,
+    /// The instant of the request, read once at the edge.
+    pub now: Timestamp,
+}
+
+impl Ctx {
+    /// A request that came at this instant.
+    #[must_use]
+    pub fn new(deployment: Arc<Deployment>, now: Timestamp) -> Self {
+        Self { deployment, now }
+    }
+
+    /// `N` random bytes.
+    ///
+    /// # Errors
+    /// `server_error` if there are none to be had.
+    pub fn random<const N: usize>(&self) -> Result<[u8; N], Refusal> {
+        let mut bytes = [0u8; N];
+        self.entropy.fill(&mut bytes).map_err(|error| Refusal::from(&INTERNAL).with_detail(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// A new handle of any kind.
+    ///
+    /// # Errors
+    /// As [`Ctx::random`].
+    pub fn handle<K>(&self) -> Result<Handle<K>, Refusal> {
+        self.random().map(Handle::from_random)
+    }
+
+    /// The instant so far from now.
+    ///
+    /// # Errors
+    /// `server_error` beyond the end of time.
+    pub fn after(&self, duration: SignedDuration) -> Result<Timestamp, Refusal> {
+        self.now.checked_add(duration).map_err(|error| Refusal::from(&INTERNAL).with_detail(error.to_string()))
+    }
+}
+
+impl Deref for Ctx {
+    type Target = Deployment;
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}

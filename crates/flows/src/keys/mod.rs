@@ -1,0 +1,9 @@
+//! Keys: the master key, what is derived from it, and the keys that sign tokens.
+
+mod keyring;
+mod master;
+mod seal;
+
+pub use keyring::{Keyring, KeyringError, OwnToken};
+pub use master::{MasterKey, Purpose};
+pub use seal::{Sealer, Unsealable};

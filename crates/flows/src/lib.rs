@@ -1,0 +1,18 @@
+//! The decisions: sign-in, authorization, tokens, sessions, logout.
+//!
+//! Sees no axum, no SQL and no configuration file. A flow gets a [`Ctx`] (the instant of the request and everything that
+//! stays) and a message of the protocol, and answers with a value or a [`brama_protocol::error::Refusal`].
+
+pub mod account;
+pub mod authorize;
+pub mod client_auth;
+pub mod context;
+pub mod csrf;
+pub mod first_party;
+pub mod keys;
+pub mod login;
+pub mod logout;
+pub mod token;
+pub mod userinfo;
+
+pub use context::{Clock, Ctx, Deployment, Entropy, Settings};

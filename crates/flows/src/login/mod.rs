@@ -1,0 +1,7 @@
+//! Signing in: passwords, throttling, sessions.
+
+pub mod device;
+pub mod hashing;
+pub mod password;
+pub mod session;
+pub mod throttle;

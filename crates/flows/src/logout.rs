@@ -1,0 +1,77 @@
+//! RP-initiated logout. OpenID RP-Initiated Logout 1.0; LO-1 to LO-6.
+
+use std::sync::Arc;
+
+use brama_jose::Typ;
+use brama_protocol::access_token::Audience;
+use brama_protocol::client::ClientId;
+use brama_protocol::error::Refusal;
+use brama_protocol::oidc::id_token::IdTokenClaims;
+use brama_protocol::oidc::logout::{LogoutRequest, post_logout_redirect};
+use brama_store::client::ClientRecord;
+
+use crate::authorize::interact::SignedIn;
+use crate::context::Ctx;
+
+/// What a logout request comes to.
+pub enum Logout {
+    /// The person has to be asked: the request could come from anybody. LO-3.
+    Ask {
+        /// The app, if it is known.
+        client: Option<Arc<ClientRecord>>,
+    },
+    /// It is done.
+    Done {
+        /// The app, if it is known.
+        client: Option<Arc<ClientRecord>>,
+        /// Where the browser goes; nothing: our own page.
+        redirect: Option<String>,
+    },
+}
+
+/// A hint with our signature, for this issuer. Expired is fine. LO-2.
+fn hint(ctx: &Ctx, request: &LogoutRequest) -> Option<IdTokenClaims> {
+    let claims: IdTokenClaims = ctx.keyring.own(request.id_token_hint.as_deref()?, Typ::IdToken)?.claims().ok()?;
+    (claims.iss == ctx.settings.issuer).then_some(claims)
+}
+
+fn audience(claims: &IdTokenClaims) -> Option<ClientId> {
+    match &claims.aud {
+        Audience::One(one) => one.parse().ok(),
+        Audience::Many(_) => None,
+    }
+}
+
+/// Decide and act. `confirmed`: the person has pressed the button of our own page, whose form token was right.
+///
+/// # Errors
+/// An unavailable store.
+pub async fn logout(ctx: &Ctx, request: &LogoutRequest, signed_in: SignedIn, confirmed: bool) -> Result<Logout, Refusal> {
+    let hint = hint(ctx, request);
+    let of_hint = hint.as_ref().and_then(audience);
+    // A client_id that contradicts the hint makes both worthless.
+    let agree = match (&request.client, &of_hint) {
+        (Some(named), Some(hinted)) => named == hinted,
+        _ => true,
+    };
+    let hint = hint.filter(|_| agree);
+    let id = if agree { request.client.clone().or(of_hint) } else { None };
+    let client = match id {
+        Some(id) => ctx.store.find_client(&id).await?.filter(|record| record.client.enabled),
+        None => None,
+    };
+    if let Some((session, user)) = signed_in {
+        let fits = hint.is_some_and(|hint| {
+            hint.sid.is_some_and(|sid| sid == session.id.to_string()) && hint.sub == user.id.to_string()
+        });
+        if !fits && !confirmed {
+            return Ok(Logout::Ask { client });
+        }
+        ctx.store.end_session(user.id, session.id, ctx.now).await?;
+    }
+    // Honoured also when no session was left. LO-4.
+    let redirect = client.as_ref().and_then(|record| {
+        post_logout_redirect(&record.client, request.post_logout_redirect_uri.as_deref(), request.state.as_deref())
+    });
+    Ok(Logout::Done { client, redirect })
+}

@@ -1,0 +1,38 @@
+//! An API behind the guard: `cargo run -p brama-guard --example api -- [ISSUER] [AUDIENCE] [LISTEN]`.
+//!
+//! Without arguments it trusts the server of `brama dev`. Then: `curl -H "Authorization: Bearer $TOKEN" localhost:3000/hello`.
+
+use axum::{Json, Router, routing::get};
+use brama_guard::{AccessToken, Guard};
+use serde_json::{Value, json};
+
+async fn hello(token: AccessToken) -> String {
+    format!("hello {}\n", token.subject())
+}
+
+async fn whoami(token: AccessToken) -> Json<Value> {
+    Json(json!({ "sub": token.subject(), "client_id": token.client_id(), "scope": token.scope() }))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let issuer = arguments
+        .next()
+        .unwrap_or_else(|| "http://localhost:8420".to_owned());
+    let audience = arguments.next().unwrap_or_else(|| format!("{issuer}/api"));
+    let listen = arguments
+        .next()
+        .unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+
+    let guard = Guard::builder(issuer).audience(audience).build()?;
+    let app = Router::new()
+        .route("/hello", get(hello).layer(guard.layer()))
+        .route(
+            "/whoami",
+            get(whoami).layer(guard.layer().require_scope("profile")),
+        );
+
+    axum::serve(tokio::net::TcpListener::bind(listen).await?, app).await?;
+    Ok(())
+}

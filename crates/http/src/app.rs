@@ -1,0 +1,68 @@
+//! What every handler is given.
+
+use std::sync::Arc;
+
+use brama_flows::{Clock, Ctx, Deployment};
+use brama_pages::Locale;
+use bytes::Bytes;
+
+use crate::address::TrustedProxies;
+
+/// How pages look.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// Name of the site.
+    pub site_name: String,
+    /// Language when nothing else says.
+    pub default_locale: Locale,
+    /// Where help is found.
+    pub support_url: Option<String>,
+    /// Whether this is the development server: errors show details.
+    pub dev: bool,
+}
+
+/// What stays from request to request.
+pub struct App {
+    /// Settings, store, keys.
+    pub deployment: Arc<Deployment>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How pages look.
+    pub look: Look,
+    /// Who may speak for others' addresses.
+    pub proxies: TrustedProxies,
+    /// Both metadata documents, rendered once.
+    pub metadata: Bytes,
+    /// The host and port people see, in lower case. WH-16.
+    pub authority: String,
+    /// Whether people see https.
+    pub https: bool,
+}
+
+impl App {
+    /// Put it together; the metadata document is rendered here.
+    ///
+    /// # Errors
+    /// An issuer that is no URL.
+    pub fn new(deployment: Arc<Deployment>, clock: Arc<dyn Clock>, look: Look, proxies: TrustedProxies) -> Result<Self, String> {
+        let issuer = &deployment.settings.issuer;
+        let metadata = serde_json::to_vec(&brama_protocol::metadata::Metadata::of(issuer)).map_err(|error| error.to_string())?;
+        let uri: http::Uri = issuer.parse().map_err(|error| format!("the issuer {issuer} is no URL: {error}"))?;
+        let authority = uri.authority().ok_or_else(|| format!("the issuer {issuer} has no host"))?;
+        Ok(Self {
+            authority: authority.as_str().to_ascii_lowercase(),
+            https: uri.scheme_str() == Some("https"),
+            metadata: metadata.into(),
+            deployment,
+            clock,
+            look,
+            proxies,
+        })
+    }
+
+    /// A request begins: its instant is read here, once.
+    #[must_use]
+    pub fn begin(&self) -> Ctx {
+        Ctx::new(Arc::clone(&self.deployment), self.clock.now())
+    }
+}

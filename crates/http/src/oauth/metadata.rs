@@ -1,0 +1,19 @@
+//! The metadata documents and the key set: rendered once, cacheable, for everybody. EP-50, TK-20, WH-10.
+
+use axum::response::Response;
+use brama_protocol::error::Refusal;
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::assets::cached;
+use crate::incoming::Incoming;
+
+/// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
+pub(crate) async fn document(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    Ok(cached(&incoming, "application/json", app.metadata.clone()))
+}
+
+/// `/oauth2/jwks`.
+pub(crate) async fn jwks(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    Ok(cached(&incoming, "application/json", Bytes::copy_from_slice(app.deployment.keyring.jwks())))
+}

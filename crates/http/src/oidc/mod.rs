@@ -1,0 +1,4 @@
+//! OpenID Connect.
+
+pub(crate) mod logout;
+pub(crate) mod userinfo;

@@ -1,0 +1,82 @@
+//! `/consent`: a third-party app asks. T1, AZ-20, AZ-21.
+
+use axum::response::Response;
+use brama_flows::authorize::begin::Browser;
+use brama_flows::authorize::interact::{self, Opened};
+use brama_flows::csrf::Form;
+use brama_pages::Consent;
+use brama_protocol::error::{FORM_NOT_OURS, Refusal, SIGN_IN_GONE};
+use brama_protocol::id::AuthorizationId;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::cookies;
+use crate::incoming::Incoming;
+use crate::pages::{continuation, sign_in, signed_in, tx};
+use crate::respond::page::{Language, chrome, html, page_app};
+use crate::respond::{see_other, set_cookie};
+
+/// The address of the consent page of an authorization.
+pub(crate) fn address(id: AuthorizationId) -> String {
+    format!("/consent?tx={id}")
+}
+
+/// `GET /consent`.
+pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    let ctx = &incoming.ctx;
+    let cookies = incoming.cookies();
+    let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
+    let id = tx(&incoming.query()?).ok_or(&SIGN_IN_GONE)?;
+    let Opened { authorization, client, .. } = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
+    let (Some((_, user)), Some(session)) = (signed_in(&incoming).await?, incoming.session_hash()) else {
+        return Ok(see_other(&sign_in::address(authorization.id)));
+    };
+    let client = &client.client;
+    let language = Language::of(app, &incoming, Some(&authorization));
+    let (tx, host) = (authorization.id.to_string(), authorization.asked.back.redirect_uri.host());
+    let hidden = [("tx", tx.as_str())];
+    let csrf = ctx.csrf.token(session, Form::Consent);
+    let scopes: Vec<&str> = authorization.asked.scope.scope().iter().collect();
+    let page = Consent {
+        chrome: chrome(app, &incoming, &language, "/consent", &hidden),
+        app: page_app(client, &host),
+        // Every client here was registered by the operator.
+        client_verified: true,
+        redirect_host: &host,
+        username: &user.username,
+        scopes: &scopes,
+        tx: &tx,
+        csrf: &csrf,
+    };
+    let mut response = html(&incoming, StatusCode::OK, page.render())?;
+    set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
+    language.remember(&mut response);
+    Ok(response)
+}
+
+/// `POST /consent`: allow or deny; either way the dispatcher goes on.
+pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    let ctx = &incoming.ctx;
+    let form = incoming.form()?;
+    let one = |name| form.one(name).map_err(brama_protocol::token::request::duplicate);
+    let cookies = incoming.cookies();
+    let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
+    let id = tx(&form).ok_or(&SIGN_IN_GONE)?;
+    let opened = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
+    let authorization = opened.authorization;
+    let (Some((_, user)), Some(session)) = (signed_in(&incoming).await?, incoming.session_hash()) else {
+        return Ok(see_other(&continuation::address(authorization.id)));
+    };
+    if !ctx.csrf.is_valid(session, Form::Consent, one("csrf")?.unwrap_or_default()) {
+        return Err((&FORM_NOT_OURS).into());
+    }
+    // An old page gives no consent: the person sees it anew.
+    if opened.restarted.is_none() {
+        match one("decision")? {
+            Some("allow") => ctx.store.consent_authorization(authorization.id, user.id, true, ctx.now).await?,
+            Some("deny") => ctx.store.deny_authorization(authorization.id, ctx.now).await?,
+            _ => false,
+        };
+    }
+    Ok(see_other(&continuation::address(authorization.id)))
+}

@@ -1,0 +1,18 @@
+//! `/error/{code}`: what an `error_uri` leads to.
+
+use axum::response::Response;
+use brama_protocol::error::{self, NOT_FOUND, Refusal};
+use http::StatusCode;
+
+use crate::app::App;
+use crate::incoming::Incoming;
+use crate::respond::page;
+
+/// `GET /error/{code}`: the page of a row of the error table, shown with 200, for it is a document about an error.
+pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    let row = incoming.path.strip_prefix("/error/").and_then(error::row).ok_or(&NOT_FOUND)?;
+    let language = page::Language::of(app, &incoming, None);
+    let mut response = page::error(app, &incoming, StatusCode::OK, &row.into());
+    language.remember(&mut response);
+    Ok(response)
+}

@@ -1,0 +1,181 @@
+//! `/sign-in`. F1 to F6, A3, A6, T1; AZ-20.
+
+use axum::response::Response;
+use brama_flows::authorize::begin::Browser;
+use brama_flows::authorize::interact::{self, Opened, Restart};
+use brama_flows::csrf::Form;
+use brama_flows::login::{password, session};
+use brama_pages::{SignIn, SignInProblem};
+use brama_protocol::error::{CREDENTIALS, OVERLOADED, Refusal, TOO_MANY};
+use brama_protocol::id::AuthorizationId;
+use brama_protocol::limits;
+use brama_protocol::parameters::Parameters;
+use http::{HeaderValue, StatusCode, header};
+use zeroize::Zeroizing;
+
+use crate::app::App;
+use crate::cookies;
+use crate::incoming::Incoming;
+use crate::pages::{continuation, signed_in, tx};
+use crate::respond::page::{Language, chrome, html, page_app};
+use crate::respond::{see_other, set_cookie};
+
+/// The address of the sign-in page of an authorization.
+pub(crate) fn address(id: AuthorizationId) -> String {
+    format!("/sign-in?tx={id}")
+}
+
+/// What the page is about to show.
+struct Shown<'a> {
+    opened: Option<Opened>,
+    browser: &'a Browser,
+    username: &'a str,
+    problem: Option<SignInProblem>,
+    remember: bool,
+    status: StatusCode,
+    retry_after: Option<u64>,
+}
+
+fn render(app: &App, incoming: &Incoming, shown: Shown<'_>) -> Result<Response, Refusal> {
+    let authorization = shown.opened.as_ref().map(|opened| &opened.authorization);
+    let language = Language::of(app, incoming, authorization);
+    let tx = authorization.map(|authorization| authorization.id.to_string()).unwrap_or_default();
+    let hidden: &[(&str, &str)] = if tx.is_empty() { &[] } else { &[("tx", &tx)] };
+    let host = authorization.map(|authorization| authorization.asked.back.redirect_uri.host()).unwrap_or_default();
+    let csrf = incoming.ctx.csrf.token(shown.browser.secret.hash(), Form::SignIn);
+    let page = SignIn {
+        chrome: chrome(app, incoming, &language, "/sign-in", hidden),
+        app: shown.opened.as_ref().map(|opened| page_app(&opened.client.client, &host)),
+        tx: &tx,
+        csrf: &csrf,
+        username: shown.username,
+        problem: shown.problem,
+        remember: shown.remember,
+    };
+    let mut response = html(incoming, shown.status, page.render())?;
+    set_cookie(&mut response, &cookies::browser(&shown.browser.secret, continuation::cookie_seconds(app)));
+    language.remember(&mut response);
+    if let Some(seconds) = shown.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
+}
+
+/// `GET /sign-in`: for an authorization, or to the account page.
+pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    let ctx = &incoming.ctx;
+    let cookies = incoming.cookies();
+    let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
+    let id = tx(&incoming.query()?);
+    let opened = match id {
+        Some(id) => interact::open(ctx, id, &browser).await?,
+        None => None,
+    };
+    let signed_in = signed_in(&incoming).await?;
+    let again = signed_in.is_some() && opened.is_some();
+    let problem = match &opened {
+        _ if id.is_some() && opened.is_none() => Some(SignInProblem::Expired),
+        Some(opened) if opened.restarted == Some(Restart::TooOld) => Some(SignInProblem::Expired),
+        _ if again => Some(SignInProblem::Reauthenticate),
+        _ => None,
+    };
+    let hint = opened.as_ref().and_then(|opened| opened.authorization.asked.login_hint.clone()).unwrap_or_default();
+    let shown = Shown { browser: &browser, username: &hint, problem, remember: false, status: StatusCode::OK, retry_after: None, opened };
+    render(app, &incoming, shown)
+}
+
+/// What was typed.
+struct Typed {
+    username: String,
+    password: Zeroizing<String>,
+    remember: bool,
+    csrf: String,
+    tx: Option<AuthorizationId>,
+}
+
+impl Typed {
+    fn of(form: &Parameters) -> Result<Self, Refusal> {
+        let one = |name| form.one(name).map_err(brama_protocol::token::request::duplicate);
+        let cut = |name: &str| name.chars().take(limits::USERNAME_CODE_POINTS * 2).collect();
+        Ok(Self {
+            username: one("username")?.map(cut).unwrap_or_default(),
+            password: Zeroizing::new(one("password")?.unwrap_or_default().to_owned()),
+            remember: one("remember")?.is_some(),
+            csrf: one("csrf")?.unwrap_or_default().to_owned(),
+            tx: tx(form),
+        })
+    }
+
+    fn is_incomplete(&self) -> Option<SignInProblem> {
+        match (self.username.trim().is_empty(), self.password.is_empty()) {
+            (true, true) => Some(SignInProblem::EmptyBoth),
+            (true, false) => Some(SignInProblem::EmptyUsername),
+            (false, true) => Some(SignInProblem::EmptyPassword),
+            (false, false) => None,
+        }
+    }
+}
+
+/// `POST /sign-in`. B3.
+pub(crate) async fn post(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+    let ctx = &incoming.ctx;
+    let typed = Typed::of(&incoming.form()?)?;
+    let cookies = incoming.cookies();
+    let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
+    let opened = match typed.tx {
+        Some(id) => interact::open(ctx, id, &browser).await?,
+        None => None,
+    };
+    // A form that does not belong to this browser signs nobody in (AZ-20): the page is shown again, for the same app and
+    // with the typed name (A6). One that only came too late likewise.
+    let ours = !browser.new && ctx.csrf.is_valid(browser.secret.hash(), Form::SignIn, &typed.csrf);
+    let gone = typed.tx.is_some() && opened.is_none();
+    let too_late = opened.as_ref().is_some_and(|opened| opened.restarted == Some(Restart::TooOld));
+    let problem = if !ours || gone || too_late { Some((SignInProblem::Expired, StatusCode::OK)) } else { None };
+    let problem = problem.or_else(|| typed.is_incomplete().map(|problem| (problem, StatusCode::BAD_REQUEST)));
+    if let Some((problem, status)) = problem {
+        return shown_again(app, &incoming, &typed, opened, &browser, (problem, status, None));
+    }
+    match sign_in(&incoming, &typed).await {
+        Ok(begun) => {
+            let target = opened.map_or_else(|| "/account".to_owned(), |opened| continuation::address(opened.authorization.id));
+            // 303: the browser must not send the password on. AZ-16.
+            let mut response = see_other(&target);
+            let seconds = begun.session.lifetime.expires_at.duration_since(ctx.now).as_secs();
+            set_cookie(&mut response, &cookies::session(&begun.secret, typed.remember.then_some(seconds)));
+            set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
+            Ok(response)
+        }
+        Err(refusal) => {
+            let status = StatusCode::from_u16(refusal.row.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let problem = match refusal.row {
+                row if row == &CREDENTIALS => SignInProblem::WrongPair,
+                row if row == &TOO_MANY => {
+                    SignInProblem::TooMany { wait_seconds: u32::try_from(refusal.retry_after.unwrap_or(30)).unwrap_or(u32::MAX) }
+                }
+                row if row == &OVERLOADED => SignInProblem::Overloaded,
+                _ => return Err(refusal),
+            };
+            tracing::info!(code = refusal.row.id, error = refusal.row.error, request = incoming.request_id, "sign-in refused");
+            shown_again(app, &incoming, &typed, opened, &browser, (problem, status, refusal.retry_after))
+        }
+    }
+}
+
+async fn sign_in(incoming: &Incoming, typed: &Typed) -> Result<session::BegunSession, Refusal> {
+    let proven = password::verify(&incoming.ctx, &typed.username, &typed.password, incoming.source).await?;
+    session::begin(&incoming.ctx, &proven, incoming.browser_facts(), typed.remember).await
+}
+
+fn shown_again(
+    app: &App,
+    incoming: &Incoming,
+    typed: &Typed,
+    opened: Option<Opened>,
+    browser: &Browser,
+    (problem, status, retry_after): (SignInProblem, StatusCode, Option<u64>),
+) -> Result<Response, Refusal> {
+    let shown =
+        Shown { opened, browser, username: &typed.username, problem: Some(problem), remember: typed.remember, status, retry_after };
+    render(app, incoming, shown)
+}

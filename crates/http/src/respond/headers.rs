@@ -1,0 +1,81 @@
+//! Response headers by class of route. WH-1 to WH-10.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::app::App;
+use crate::routes::{Cache, Cors, Route, Speech};
+
+/// What no page needs. WH-6.
+const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+     hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), \
+     publickey-credentials-get=(self), publickey-credentials-create=(self)";
+
+/// Policy of everything that is no page.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}
+
+fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+/// On every response.
+pub(crate) fn everywhere(app: &App, request_id: &str, headers: &mut HeaderMap) {
+    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(headers, header::X_FRAME_OPTIONS, "DENY");
+    set_if_absent(headers, header::CONTENT_SECURITY_POLICY, NO_PAGE);
+    // Not no-referrer: browsers would send `Origin: null` with our own forms. WH-7.
+    set_if_absent(headers, header::REFERRER_POLICY, "same-origin");
+    set_if_absent(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set_if_absent(headers, header::CACHE_CONTROL, "no-store");
+    if app.https {
+        set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+    }
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+}
+
+/// What the row says.
+pub(crate) fn of_route(row: &Route, headers: &mut HeaderMap) {
+    match row.cache {
+        // A refusal has said no-store already.
+        Cache::NoStore => set(headers, header::CACHE_CONTROL, "no-store"),
+        Cache::Minutes => set_if_absent(headers, header::CACHE_CONTROL, "public, max-age=300"),
+        Cache::Immutable => set_if_absent(headers, header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    }
+    if row.cors == Cors::Any {
+        set(headers, HeaderName::from_static("cross-origin-resource-policy"), "cross-origin");
+    }
+    if row.cors == Cors::ListedWithCredentials {
+        // Same-site apps read these.
+        set(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-site");
+    }
+    if row.speech == Speech::Page {
+        set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+        set(headers, HeaderName::from_static("permissions-policy"), PERMISSIONS);
+        set(headers, HeaderName::from_static("x-robots-tag"), "noindex");
+    }
+}
+
+/// The policy of an HTML page: scripts by nonce, forms only to us, framed by nobody. WH-1.
+pub(crate) fn page_policy(nonce: &str, headers: &mut HeaderMap) {
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
+         require-trusted-types-for 'script'"
+    );
+    if let Ok(value) = HeaderValue::from_str(&policy) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, value);
+    }
+}
+
+/// The methods of an address. RFC 9110 §15.5.6.
+pub(crate) fn allow(rows: &[&'static Route], headers: &mut HeaderMap) {
+    let methods: Vec<&str> = rows.iter().map(|row| row.method).collect();
+    if let Ok(value) = HeaderValue::from_str(&methods.join(", ")) {
+        headers.insert(header::ALLOW, value);
+    }
+}

@@ -1,0 +1,123 @@
+//! Responses: the only place that writes an OAuth error, a redirect to a client, or the headers that protect a page.
+
+pub(crate) mod cors;
+pub(crate) mod headers;
+pub(crate) mod page;
+
+use axum::response::{IntoResponse as _, Response};
+use brama_protocol::bearer::{Challenge, ErrorCode};
+use brama_protocol::error::{CLIENT_UNAUTHENTICATED, Refusal, SCOPE_SHORT, TOKEN_MALFORMED};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::incoming::Incoming;
+use crate::routes::Speech;
+
+/// A JSON answer. The route adds its cache headers.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => (status, [(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON; this is a bug");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A redirect after which the browser uses GET: never 307 or 308 on a way that may carry credentials. AZ-16, WH-3.
+/// Nothing of our addresses is told to where it leads. WH-7.
+pub fn see_other(target: &str) -> Response {
+    match HeaderValue::from_str(target) {
+        Ok(location) => {
+            (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))])
+                .into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a redirect target is no header value; this is a bug");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Add a cookie to a response.
+pub(crate) fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+/// OAuth's error object. OAuth 2.1 §3.2.4.
+#[derive(Serialize)]
+struct OAuthError<'a> {
+    error: &'a str,
+    error_description: &'a str,
+    error_uri: String,
+}
+
+/// Answer a refusal in the words of its route, and tell the operator what the other side is not told.
+pub fn refusal(app: &App, incoming: &Incoming, speech: Speech, refusal: Refusal) -> Response {
+    log(incoming, &refusal);
+    let row = refusal.row;
+    let status = status(incoming, speech, &refusal);
+    let mut response = match speech {
+        Speech::Page => page::error(app, incoming, status, &refusal),
+        Speech::Plain => (status, format!("{} {}\n", row.id, row.description)).into_response(),
+        Speech::OAuth | Speech::Bearer => json(
+            status,
+            &OAuthError {
+                error: row.error,
+                error_description: row.description,
+                error_uri: format!("{}/error/{}", app.deployment.settings.issuer, row.id),
+            },
+        ),
+    };
+    let headers = response.headers_mut();
+    if let Some(seconds) = refusal.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Some(challenge) = challenge(speech, status, &refusal)
+        && let Ok(value) = HeaderValue::from_str(&challenge)
+    {
+        headers.insert(header::WWW_AUTHENTICATE, value);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The row's status; `invalid_client` is 401 only where the client used the `Authorization` header (standards §2.3).
+fn status(incoming: &Incoming, speech: Speech, refusal: &Refusal) -> StatusCode {
+    let status = StatusCode::from_u16(refusal.row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if speech == Speech::OAuth && refusal.row == &CLIENT_UNAUTHENTICATED && !incoming.headers.contains_key(header::AUTHORIZATION) {
+        return StatusCode::BAD_REQUEST;
+    }
+    status
+}
+
+/// The challenge that belongs to a 401 or 403. RFC 9110 §15.5.2; RS-4; BB-13: never `Basic` where a person's browser asks.
+fn challenge(speech: Speech, status: StatusCode, refusal: &Refusal) -> Option<String> {
+    match (speech, status) {
+        (Speech::OAuth, StatusCode::UNAUTHORIZED) => Some("Basic realm=\"brama\"".to_owned()),
+        (Speech::Bearer, StatusCode::UNAUTHORIZED) => match refusal.row.error {
+            "invalid_token" => Some(Challenge::new().error(ErrorCode::InvalidToken).description(refusal.row.description).to_string()),
+            _ => Some(Challenge::new().to_string()),
+        },
+        (Speech::Bearer, StatusCode::BAD_REQUEST) if refusal.row == &TOKEN_MALFORMED => {
+            Some(Challenge::new().error(ErrorCode::InvalidRequest).to_string())
+        }
+        (Speech::Bearer, StatusCode::FORBIDDEN) if refusal.row == &SCOPE_SHORT => {
+            Some(Challenge::new().error(ErrorCode::InsufficientScope).scope("openid").to_string())
+        }
+        _ => None,
+    }
+}
+
+fn log(incoming: &Incoming, refusal: &Refusal) {
+    let row = refusal.row;
+    let detail = refusal.detail.as_deref().unwrap_or_default();
+    if row.status >= 500 && row.status != 503 {
+        tracing::error!(code = row.id, error = row.error, detail, path = incoming.path, request = incoming.request_id);
+    } else {
+        tracing::info!(code = row.id, error = row.error, detail, path = incoming.path, request = incoming.request_id);
+    }
+}

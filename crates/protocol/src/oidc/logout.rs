@@ -1,0 +1,50 @@
+//! RP-initiated logout: the request. OpenID RP-Initiated Logout 1.0 §2.
+
+use crate::client::{Client, ClientId};
+use crate::limits;
+use crate::parameters::{Duplicate, Parameters};
+
+/// What an app asks when it sends a person here to sign out. LO-1.
+#[derive(Clone, Debug, Default)]
+pub struct LogoutRequest {
+    /// An ID token we issued, unverified; it may have expired.
+    pub id_token_hint: Option<String>,
+    /// The app, if it names itself.
+    pub client: Option<ClientId>,
+    /// Where to go afterwards; trusted only after [`post_logout_redirect`].
+    pub post_logout_redirect_uri: Option<String>,
+    /// Returned with the redirect.
+    pub state: Option<String>,
+    /// Languages the person prefers.
+    pub ui_locales: Option<String>,
+}
+
+impl LogoutRequest {
+    /// Read the parameters of a logout request. Values that are too long or no client id count as absent: the person
+    /// can sign out all the same.
+    ///
+    /// # Errors
+    /// [`Duplicate`].
+    pub fn parse(parameters: &Parameters) -> Result<Self, Duplicate> {
+        let short = |name, bytes| Ok(parameters.one(name)?.filter(|value: &&str| value.len() <= bytes).map(ToOwned::to_owned));
+        Ok(Self {
+            id_token_hint: short("id_token_hint", limits::JWT_BYTES)?,
+            client: parameters.one("client_id")?.and_then(|text| text.parse().ok()),
+            post_logout_redirect_uri: short("post_logout_redirect_uri", limits::REDIRECT_URI_BYTES)?,
+            state: short("state", limits::STATE_BYTES)?,
+            ui_locales: short("ui_locales", limits::LOGIN_HINT_BYTES)?,
+        })
+    }
+}
+
+/// Where to send the person after signing out: only an exactly registered URI of a known client. LO-4.
+#[must_use]
+pub fn post_logout_redirect(client: &Client, requested: Option<&str>, state: Option<&str>) -> Option<String> {
+    let requested = requested?;
+    client.post_logout_redirect_uris.iter().find(|uri| uri.as_str() == requested)?;
+    let to = crate::redirect_uri::MatchedRedirectUri::from_stored(requested.to_owned());
+    Some(match state {
+        None => requested.to_owned(),
+        Some(state) => to.with_parameters(&[("state", state)]),
+    })
+}

@@ -1,0 +1,172 @@
+//! Clients and their secrets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::handle::HandleHash;
+use brama_protocol::origin::Origin;
+use brama_protocol::redirect_uri::RegisteredRedirectUri;
+use brama_store::Unavailable;
+use brama_store::audit::Event;
+use brama_store::client::{AddClient, ClientRecord, Clients};
+use rusqlite::{Connection, Row};
+use serde::{Deserialize, Serialize};
+
+use crate::SqliteStore;
+use crate::audit::{About, record};
+use crate::column::{all, change, client_id, corrupt, first, get, millis, scope, timestamp};
+
+/// The JSON of the `metadata` column. Fields added later have a default, so that old rows stay readable.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(rename = "type")]
+    client_type: ClientType,
+    redirect_uris: Vec<RegisteredRedirectUri>,
+    post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
+    origins: Vec<String>,
+    scope: String,
+    first_party: bool,
+    refresh_delivery: RefreshDelivery,
+    id_token_alg: IdTokenAlgorithm,
+    resources: Vec<String>,
+}
+
+fn to_json(client: &Client) -> Result<String, Unavailable> {
+    serde_json::to_string(&Metadata {
+        name: client.name.clone(),
+        client_type: client.client_type,
+        redirect_uris: client.redirect_uris.clone(),
+        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+        origins: client.origins.iter().map(ToString::to_string).collect(),
+        scope: client.scope.to_string(),
+        first_party: client.first_party,
+        refresh_delivery: client.refresh_delivery,
+        id_token_alg: client.id_token_alg,
+        resources: client.resources.clone(),
+    })
+    .map_err(|error| corrupt("client", error))
+}
+
+fn read(connection: &Connection, row: &Row<'_>) -> Result<Arc<ClientRecord>, Unavailable> {
+    let id = client_id("client", get(row, "id")?)?;
+    let json: String = get(row, "metadata")?;
+    let metadata: Metadata = serde_json::from_str(&json).map_err(|error| corrupt("client", error))?;
+    let origin = |text: &String| Origin::parse(text).ok_or_else(|| corrupt("client", format!("origin {text}")));
+    let secrets = all(connection, "SELECT hash FROM client_secret WHERE client_id = ?1", [id.as_str()], |row| {
+        Ok(HandleHash::from_bytes(get(row, "hash")?))
+    })?;
+    Ok(Arc::new(ClientRecord {
+        client: Client {
+            id,
+            name: metadata.name,
+            client_type: metadata.client_type,
+            redirect_uris: metadata.redirect_uris,
+            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+            origins: metadata.origins.iter().map(origin).collect::<Result<_, _>>()?,
+            scope: scope("client", &metadata.scope)?,
+            first_party: metadata.first_party,
+            refresh_delivery: metadata.refresh_delivery,
+            id_token_alg: metadata.id_token_alg,
+            resources: metadata.resources,
+            enabled: get(row, "enabled")?,
+        },
+        secrets,
+        created_at: timestamp("client", get(row, "created_at")?)?,
+        updated_at: timestamp("client", get(row, "updated_at")?)?,
+    }))
+}
+
+fn exists(connection: &Connection, id: &ClientId) -> Result<bool, Unavailable> {
+    Ok(first(connection, "SELECT 1 FROM client WHERE id = ?1", [id.as_str()], |_| Ok(()))?.is_some())
+}
+
+fn put(connection: &Connection, record_: &ClientRecord) -> Result<(), Unavailable> {
+    let client = &record_.client;
+    change(
+        connection,
+        "INSERT INTO client (id, metadata, enabled, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET metadata = excluded.metadata, enabled = excluded.enabled, updated_at = excluded.updated_at",
+        (client.id.as_str(), to_json(client)?, client.enabled, millis(record_.created_at), millis(record_.updated_at)),
+    )?;
+    change(connection, "DELETE FROM client_origin WHERE client_id = ?1", [client.id.as_str()])?;
+    for origin in &client.origins {
+        change(
+            connection,
+            "INSERT OR IGNORE INTO client_origin (origin, client_id) VALUES (?1, ?2)",
+            (origin.as_str(), client.id.as_str()),
+        )?;
+    }
+    for secret in &record_.secrets {
+        change(
+            connection,
+            "INSERT OR IGNORE INTO client_secret (client_id, hash) VALUES (?1, ?2)",
+            (client.id.as_str(), secret.as_bytes()),
+        )?;
+    }
+    let about = About { client: Some(&client.id), ..About::default() };
+    record(connection, record_.updated_at, Event::ClientChanged, about)
+}
+
+/// Whether the stored client is the same already: configuration is declared at every start.
+fn is_declared(connection: &Connection, new: &ClientRecord) -> Result<bool, Unavailable> {
+    let stored = find(connection, &new.client.id)?;
+    Ok(stored.is_some_and(|stored| {
+        stored.client == new.client && new.secrets.iter().all(|secret| stored.secrets.contains(secret))
+    }))
+}
+
+pub(crate) fn find(connection: &Connection, id: &ClientId) -> Result<Option<Arc<ClientRecord>>, Unavailable> {
+    first(connection, "SELECT * FROM client WHERE id = ?1", [id.as_str()], |row| read(connection, row))
+}
+
+#[async_trait]
+impl Clients for SqliteStore {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<ClientRecord>>, Unavailable> {
+        let id = id.clone();
+        self.read(move |connection| find(connection, &id)).await
+    }
+
+    async fn clients_of_origin(&self, origin: &str) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
+        let origin = origin.to_owned();
+        self.read(move |connection| {
+            all(
+                connection,
+                "SELECT client.* FROM client_origin JOIN client ON client.id = client_origin.client_id
+                 WHERE client_origin.origin = ?1 AND client.enabled ORDER BY client.id",
+                [origin],
+                |row| read(connection, row),
+            )
+        })
+        .await
+    }
+
+    async fn list_clients(&self) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
+        self.read(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row))).await
+    }
+
+    async fn add_client(&self, record: ClientRecord) -> Result<AddClient, Unavailable> {
+        self.write(move |connection| {
+            if exists(connection, &record.client.id)? {
+                return Ok(AddClient::IdTaken);
+            }
+            put(connection, &record).map(|()| AddClient::Added)
+        })
+        .await
+    }
+
+    async fn declare_client(&self, record: ClientRecord) -> Result<(), Unavailable> {
+        self.write(move |connection| if is_declared(connection, &record)? { Ok(()) } else { put(connection, &record) }).await
+    }
+
+    async fn remove_client(&self, id: &ClientId) -> Result<bool, Unavailable> {
+        let id = id.clone();
+        self.write(move |connection| {
+            // Grants, consents and authorizations go with it.
+            Ok(change(connection, "DELETE FROM client WHERE id = ?1", [id.as_str()])? > 0)
+        })
+        .await
+    }
+}
+

@@ -1,0 +1,194 @@
+//! Accounts and their passwords.
+
+use async_trait::async_trait;
+use brama_protocol::id::UserId;
+use brama_protocol::username::NameKey;
+use brama_store::Unavailable;
+use brama_store::audit::Event;
+use brama_store::user::{AddUser, NewUser, SealedPasswordHash, User, UserStatus, Users};
+use jiff::Timestamp;
+use rusqlite::{Connection, Row};
+
+use crate::SqliteStore;
+use crate::audit::{About, record};
+use crate::column::{all, change, corrupt, first, get, millis, timestamp};
+
+fn status_number(status: UserStatus) -> i64 {
+    match status {
+        UserStatus::Active => 1,
+        UserStatus::Disabled => 2,
+    }
+}
+
+fn read_user(row: &Row<'_>) -> Result<User, Unavailable> {
+    Ok(User {
+        id: UserId::from_bytes(get(row, "id")?),
+        username: get(row, "username")?,
+        email: get(row, "email")?,
+        email_verified: get(row, "email_verified")?,
+        name: get(row, "name")?,
+        locale: get(row, "locale")?,
+        status: match get::<i64>(row, "status")? {
+            1 => UserStatus::Active,
+            2 => UserStatus::Disabled,
+            other => return Err(corrupt("user", format!("status {other}"))),
+        },
+        epoch: get(row, "epoch")?,
+        created_at: timestamp("user", get(row, "created_at")?)?,
+        updated_at: timestamp("user", get(row, "updated_at")?)?,
+    })
+}
+
+/// The account with this id, inside a unit.
+pub(crate) fn find(connection: &Connection, id: UserId) -> Result<Option<User>, Unavailable> {
+    first(connection, "SELECT * FROM user WHERE id = ?1", [id.as_bytes()], read_user)
+}
+
+/// The account if it is active and still has this epoch. SE-14.
+pub(crate) fn find_current(connection: &Connection, id: UserId, epoch: u32) -> Result<Option<User>, Unavailable> {
+    Ok(find(connection, id)?.filter(|user| user.status == UserStatus::Active && user.epoch == epoch))
+}
+
+/// End everything that was begun for the account. SE-14.
+pub(crate) fn raise_epoch(connection: &Connection, id: UserId, now: Timestamp) -> Result<bool, Unavailable> {
+    let raised = change(
+        connection,
+        "UPDATE user SET epoch = epoch + 1, updated_at = ?2 WHERE id = ?1",
+        (id.as_bytes(), millis(now)),
+    )?;
+    // The epoch decides; these writes only let lists and sweeps see it.
+    change(
+        connection,
+        "UPDATE session SET ended_at = ?2 WHERE user_id = ?1 AND ended_at IS NULL",
+        (id.as_bytes(), millis(now)),
+    )?;
+    change(
+        connection,
+        "UPDATE app_grant SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL",
+        (id.as_bytes(), millis(now)),
+    )?;
+    Ok(raised > 0)
+}
+
+fn add(connection: &Connection, new: &NewUser, now: Timestamp) -> Result<AddUser, Unavailable> {
+    let username = new.username.key();
+    let email = new.email.as_ref().map(brama_protocol::username::Email::key);
+    let mut keys = vec![username];
+    keys.extend(email.filter(|email| !keys.contains(email)));
+    for key in &keys {
+        let taken = first(connection, "SELECT 1 FROM user_name WHERE key = ?1", [key.as_str()], |_| Ok(()))?;
+        if taken.is_some() {
+            return Ok(AddUser::NameTaken);
+        }
+    }
+    change(
+        connection,
+        "INSERT INTO user (id, username, email, email_verified, name, locale, status, epoch, created_at, updated_at)
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, 0, ?7, ?7)",
+        (
+            new.id.as_bytes(),
+            new.username.as_str(),
+            new.email.as_ref().map(brama_protocol::username::Email::as_str),
+            new.name.as_deref(),
+            new.locale.as_deref(),
+            status_number(UserStatus::Active),
+            millis(now),
+        ),
+    )?;
+    for key in &keys {
+        change(connection, "INSERT INTO user_name (key, user_id) VALUES (?1, ?2)", (key.as_str(), new.id.as_bytes()))?;
+    }
+    if let Some(password) = &new.password {
+        change(
+            connection,
+            "INSERT INTO password (user_id, sealed, updated_at) VALUES (?1, ?2, ?3)",
+            (new.id.as_bytes(), &password.0, millis(now)),
+        )?;
+    }
+    record(connection, now, Event::UserAdded, About { user: Some(new.id), ..About::default() })?;
+    Ok(AddUser::Added)
+}
+
+#[async_trait]
+impl Users for SqliteStore {
+    async fn add_user(&self, user: NewUser, now: Timestamp) -> Result<AddUser, Unavailable> {
+        self.write(move |connection| add(connection, &user, now)).await
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, Unavailable> {
+        self.read(move |connection| find(connection, id)).await
+    }
+
+    async fn find_sign_in(&self, name: &NameKey) -> Result<Option<(User, Option<SealedPasswordHash>)>, Unavailable> {
+        let name = name.clone();
+        self.read(move |connection| {
+            first(
+                connection,
+                "SELECT user.*, password.sealed FROM user_name
+                 JOIN user ON user.id = user_name.user_id
+                 LEFT JOIN password ON password.user_id = user.id
+                 WHERE user_name.key = ?1",
+                [name.as_str()],
+                |row| Ok((read_user(row)?, get::<Option<Vec<u8>>>(row, "sealed")?.map(SealedPasswordHash))),
+            )
+        })
+        .await
+    }
+
+    async fn list_users(&self, limit: u32) -> Result<Vec<User>, Unavailable> {
+        self.read(move |connection| all(connection, "SELECT * FROM user ORDER BY username LIMIT ?1", [limit], read_user)).await
+    }
+
+    async fn rehash_password(
+        &self,
+        user: UserId,
+        old: SealedPasswordHash,
+        new: SealedPasswordHash,
+    ) -> Result<bool, Unavailable> {
+        self.write(move |connection| {
+            change(
+                connection,
+                "UPDATE password SET sealed = ?3 WHERE user_id = ?1 AND sealed = ?2",
+                (user.as_bytes(), &old.0, &new.0),
+            )
+            .map(|changed| changed > 0)
+        })
+        .await
+    }
+
+    async fn set_password(&self, user: UserId, new: SealedPasswordHash, now: Timestamp) -> Result<bool, Unavailable> {
+        self.write(move |connection| {
+            if !raise_epoch(connection, user, now)? {
+                return Ok(false);
+            }
+            change(
+                connection,
+                "INSERT INTO password (user_id, sealed, updated_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at",
+                (user.as_bytes(), &new.0, millis(now)),
+            )?;
+            record(connection, now, Event::PasswordSet, About { user: Some(user), ..About::default() })?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn set_user_status(&self, user: UserId, status: UserStatus, now: Timestamp) -> Result<bool, Unavailable> {
+        self.write(move |connection| {
+            let changed = change(
+                connection,
+                "UPDATE user SET status = ?2, updated_at = ?3 WHERE id = ?1",
+                (user.as_bytes(), status_number(status), millis(now)),
+            )?;
+            if changed == 0 {
+                return Ok(false);
+            }
+            if status == UserStatus::Disabled {
+                raise_epoch(connection, user, now)?;
+            }
+            record(connection, now, Event::StatusChanged, About { user: Some(user), ..About::default() })?;
+            Ok(true)
+        })
+        .await
+    }
+}

@@ -1,0 +1,128 @@
+/**
+ * The real program, `brama dev`, with its data in a folder that goes away afterwards.
+ *
+ * @module
+ */
+
+import { execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openWire } from './wire.js'
+
+const PROGRAM = process.env.BRAMA_BIN || fileURLToPath(new URL('../../../target/debug/brama', import.meta.url))
+
+/** A port that was free a moment ago. */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer()
+    probe.on('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {net.AddressInfo} */ (probe.address())
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+/**
+ * Start it and wait until it is ready.
+ *
+ * @param {string[]} [flags] more flags of `brama dev`
+ */
+export async function startServer(flags = []) {
+  const folder = await mkdtemp(join(tmpdir(), 'brama-browser-'))
+  const dataDir = join(folder, 'data')
+  const wire = await openWire()
+  const port = await freePort()
+  wire.aim(port)
+  const place = ['--data-dir', dataDir, '--public-url', wire.url]
+  // Settings of the machine must not reach the program.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_')))
+  const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const kill = () => child.kill('SIGKILL')
+  process.on('exit', kill)
+  let output = ''
+  let failure = ''
+  child.stdout.on('data', (part) => (output += part))
+  child.stderr.on('data', (part) => (output += part))
+  child.on('error', (error) => (failure = `${PROGRAM} does not start: ${error.message}; build it with \`cargo build -p brama\``))
+  child.on('exit', (code, signal) => (failure ||= `the server ended with ${code ?? signal}`))
+
+  const started = Date.now()
+  for (;;) {
+    if (failure || Date.now() - started > 30_000) throw new Error(`${failure || 'the server is not ready after 30 s'}\n${output}`)
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { host: new URL(wire.url).host } }).catch(() => undefined)
+    if (ready?.ok) break
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const demo = await (await fetch(`${wire.url}/demo/config.json`)).json()
+
+  return {
+    url: wire.url,
+    wire,
+    dataDir,
+    /** The demo user's name and password. */
+    user: { username: /** @type {string} */ (demo.username), password: /** @type {string} */ (demo.password) },
+    /** What the server has said so far. */
+    output: () => output,
+
+    /**
+     * Run an administration command while the server runs.
+     *
+     * @param {string[]} args
+     * @param {string} [input] for its standard input
+     * @returns {Promise<string>} its standard output
+     */
+    command: (args, input = '') =>
+      new Promise((resolve, reject) => {
+        const done = (/** @type {Error | null} */ error, /** @type {string} */ stdout, /** @type {string} */ stderr) =>
+          error ? reject(new Error(`brama ${args.join(' ')}: ${stdout}${stderr}`)) : resolve(stdout)
+        const run = execFile(PROGRAM, [...args, ...place], { cwd: folder, env }, done)
+        run.stdin?.end(input)
+      }),
+
+    /**
+     * Register an app.
+     *
+     * @param {string} id
+     * @param {string} type
+     * @param {Record<string, string>} settings flags without `--`
+     * @returns {Promise<{ client_id: string, client_secret?: string }>}
+     */
+    async addClient(id, type, settings) {
+      const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
+      const client = JSON.parse(await this.command(['client', 'add', id, '--type', type, ...flags, '--json']))
+      // A running server notices within a second.
+      await new Promise((resolve) => setTimeout(resolve, 1100))
+      return client
+    },
+
+    /**
+     * Add an account.
+     *
+     * @param {string} username
+     * @param {string} password
+     */
+    async addUser(username, password) {
+      await this.command(['user', 'add', username, '--email', `${username}@example.ua`, '--password-stdin'], `${password}\n`)
+      return { username, password }
+    },
+
+    async stop() {
+      process.off('exit', kill)
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGTERM')
+        const timer = setTimeout(kill, 5000)
+        await ended
+        clearTimeout(timer)
+      }
+      await wire.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** @typedef {Awaited<ReturnType<typeof startServer>>} Server */

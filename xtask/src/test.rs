@@ -1,0 +1,107 @@
+//! `cargo xtask test`: every check there is, in the order of what fails fastest. Nothing is ever skipped: what is missing is
+//! installed, or the run fails and says how to install it.
+
+use std::path::Path;
+
+use crate::run::{Count, Outcome, Step};
+use crate::tidy;
+use crate::tools::{self, Need};
+use crate::tree::root;
+
+/// How much to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it.
+    Full,
+    /// Without the browser.
+    Quick,
+}
+
+/// Run all steps; stop at the first that fails.
+pub(crate) fn all(extent: Extent) -> Result<(), String> {
+    let browser = (extent == Extent::Full).then_some(Need::Chromium);
+    tools::provide(&[&[Need::Rustfmt, Need::Clippy, Need::Node][..], browser.as_slice()].concat())?;
+    let vectors = vectors()?;
+
+    tidy::all()?;
+    let mut steps = rust(&vectors);
+    steps.extend(sdk());
+    if extent == Extent::Full {
+        steps.extend(in_browser());
+    }
+    let mut done = Vec::new();
+    for step in steps {
+        done.push(step.measure());
+        if done.last().is_some_and(|outcome| outcome.problem.is_some()) {
+            break;
+        }
+    }
+    report(&done)
+}
+
+/// The folder of test vectors of others, for `BRAMA_VECTORS`. Without it the tests that need it say so; CI must have it.
+fn vectors() -> Result<Option<String>, String> {
+    const NAME: &str = "BRAMA_VECTORS";
+    let set = std::env::var(NAME).ok().filter(|value| !value.is_empty());
+    let beside =
+        || root().join("../shared/vectors").canonicalize().ok().map(|path| path.to_string_lossy().into_owned());
+    let found = set.or_else(beside);
+    match &found {
+        Some(path) if !Path::new(path).is_dir() => Err(format!("{NAME} is {path}, which is not a folder")),
+        None if std::env::var("CI").is_ok_and(|value| value == "true") => {
+            Err(format!("CI needs the Wycheproof JSON Web Crypto vectors; set {NAME} to the folder that has them"))
+        }
+        _ => Ok(found),
+    }
+}
+
+fn rust(vectors: &Option<String>) -> Vec<Step> {
+    let warnings = ["--", "-D", "warnings"];
+    let clippy = [&["clippy", "--workspace", "--all-targets"][..], &warnings].concat();
+    let mut test = Step::new("test", "cargo", &["test", "--workspace", "--no-fail-fast"]);
+    if let Some(path) = vectors {
+        test = test.env("BRAMA_VECTORS", path.as_str());
+    }
+    vec![
+        Step::new("format", "cargo", &["fmt", "--all", "--check"]).fix("run `cargo fmt --all`"),
+        Step::new("clippy", "cargo", &clippy),
+        Step::new("rustdoc", "cargo", &["doc", "--workspace", "--no-deps", "--quiet"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+        // With all targets, the program gets the same dependencies as the tests, and nothing is compiled twice.
+        Step::new("build", "cargo", &["build", "--workspace", "--all-targets"]),
+        test,
+    ]
+}
+
+fn sdk() -> Vec<Step> {
+    let folder = "sdk/browser";
+    vec![
+        install("sdk: packages", folder),
+        Step::new("sdk: types", "npm", &["run", "--silent", "check"]).folder(folder),
+        Step::new("sdk: test", "npm", &["test", "--silent"]).folder(folder),
+    ]
+}
+
+fn in_browser() -> Vec<Step> {
+    let folder = "tests/browser";
+    vec![install("browser: packages", folder), Step::new("browser: test", "npm", &["test", "--silent"]).folder(folder)]
+}
+
+fn install(name: &'static str, folder: &str) -> Step {
+    Step::new(name, "npm", &["ci", "--no-audit", "--no-fund"]).folder(folder)
+}
+
+fn report(done: &[Outcome]) -> Result<(), String> {
+    println!("\nstep                 seconds");
+    let mut total = Count::default();
+    for outcome in done {
+        println!("{:20} {:7.1}", outcome.name, outcome.took.as_secs_f32());
+        total += outcome.count;
+    }
+    let problem = done.iter().find_map(|outcome| outcome.problem.clone());
+    if let Some(problem) = &problem {
+        println!("\nstopped at {problem}");
+    }
+    println!("\n{total}");
+    problem.map_or(Ok(()), |_| Err("a step failed".to_owned()))
+}
