@@ -68,10 +68,11 @@ for (const where of ['another site', 'the same site, another origin']) {
             if (answer && answer.type !== 'opaque') seen.push(await answer.text())
           }
           navigator.sendBeacon(`${url}/api/auth/${endpoint}`, 'x')
-          for (const tag of ['img', 'script', 'iframe', 'video']) {
+          for (const tag of ['img', 'script', 'iframe', 'video', 'link']) {
             const element = document.createElement(tag)
             const loaded = new Promise((resolve) => (element.onload = element.onerror = resolve))
-            element.src = `${url}/api/auth/${endpoint}`
+            if (element instanceof HTMLLinkElement) element.rel = 'prefetch'
+            element[tag === 'link' ? 'href' : 'src'] = `${url}/api/auth/${endpoint}`
             document.body.append(element)
             await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 500))])
           }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, isSigned } from './lib/jwt.js'
 import { accessToken, atDemo, callApi, refreshCookie, signInAtDemo } from './lib/people.js'
+import { ask } from './lib/plain.js'
 import { openWorld } from './lib/world.js'
 
 const world = openWorld()
@@ -39,7 +40,8 @@ test('A1 the access token is a signed JWT of RFC 9068 for 15 minutes, and the AP
   const { header, claims } = decode(token)
   assert.deepEqual([header.typ, header.alg], ['at+jwt', 'ES256'])
   assert.ok(await isSigned(token, server.url))
-  assert.deepEqual([claims.iss, claims.aud, claims.client_id], [server.url, `${server.url}/api`, 'demo-spa'])
+  assert.deepEqual([claims.iss, claims.client_id], [server.url, 'demo-spa'])
+  assert.ok([claims.aud].flat().includes(`${server.url}/api`))
   assert.equal(claims.exp - claims.iat, 900)
   for (const name of ['sub', 'jti', 'scope', 'auth_time']) assert.ok(claims[name], name)
 
@@ -164,7 +166,6 @@ test('A8 sign-out ends every tab within 300 ms and the session on the server', a
     assert.ok(took < 300, `${took} ms`)
     await atDemo(page, 'signed-out')
   }
-  await one.waitForFunction(() => true)
   while (server.wire.passed('POST', '/api/auth/logout').at(-1)?.status === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(server.wire.passed('POST', '/api/auth/logout').at(-1)?.status, 204)
   assert.equal(await refreshCookie(profile), undefined)
@@ -172,10 +173,10 @@ test('A8 sign-out ends every tab within 300 ms and the session on the server', a
   // Whoever kept a copy of the cookies has nothing.
   const cookie = before.map(({ name, value }) => `${name}=${value}`).join('; ')
   for (const method of ['GET', 'POST']) {
-    const answer = await fetch(`${server.url}/api/auth/refresh`, { method, headers: { cookie, 'content-type': 'application/json' } })
+    const answer = await ask(`${server.url}/api/auth/refresh`, { method, headers: { cookie, 'content-type': 'application/json' } })
     assert.equal(answer.status, 401)
-    assert.equal((await answer.json()).error, 'login_required')
-    assert.ok(!answer.headers.getSetCookie().some((line) => /brama_rt_[^=]*=[^;]/.test(line)))
+    assert.equal(JSON.parse(answer.text).error, 'login_required')
+    assert.ok(!answer.cookies.some((line) => /brama_rt_[^=]*=[^;]/.test(line)))
   }
   const again = await one.evaluate(async () => (await fetch('/api/auth/logout', { method: 'POST' })).status)
   assert.equal(again, 204)

@@ -14,8 +14,8 @@ use brama_flows::{Ctx, Deployment, Entropy, Settings};
 use brama_http::{App, Look, TrustedProxies};
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
-use brama_store::throttle::{LaneRule, Penalty};
 use brama_store::SigningKeys as _;
+use brama_store::throttle::{LaneRule, Penalty};
 use brama_store_sqlite::SqliteStore;
 use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
@@ -59,9 +59,9 @@ pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
 }
 
 fn derive(master: &MasterKey, purpose: Purpose) -> Result<Zeroizing<[u8; 32]>, Failure> {
-    master
-        .derive(purpose)
-        .ok_or_else(|| Trouble::new("B1302", format!("cannot derive the key for {purpose:?}"), "report this as a bug").into())
+    master.derive(purpose).ok_or_else(|| {
+        Trouble::new("B1302", format!("cannot derive the key for {purpose:?}"), "report this as a bug").into()
+    })
 }
 
 fn sealer(master: &MasterKey, purpose: Purpose) -> Result<Sealer, Failure> {
@@ -102,7 +102,11 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
         throttle: ThrottleSettings {
             account: lane(throttle.account_free, signed(throttle.account_window), Penalty::Doubling),
             address: lane(throttle.address_failures, window, Penalty::RestOfWindow),
-            address_requests: lane(throttle.address_requests_per_minute, SignedDuration::from_secs(60), Penalty::RestOfWindow),
+            address_requests: lane(
+                throttle.address_requests_per_minute,
+                SignedDuration::from_secs(60),
+                Penalty::RestOfWindow,
+            ),
             network: lane(throttle.network_failures, window, Penalty::RestOfWindow),
         },
         password_min: usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX),
@@ -112,7 +116,11 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
 }
 
 /// Put a deployment together.
-pub(crate) async fn deployment(config: &Config, store: SqliteStore, master: &MasterKey) -> Result<Arc<Deployment>, Failure> {
+pub(crate) async fn deployment(
+    config: &Config,
+    store: SqliteStore,
+    master: &MasterKey,
+) -> Result<Arc<Deployment>, Failure> {
     let check = *derive(master, Purpose::Check)?;
     if store.master_key_check(check).await? != check {
         let what = format!("the master key {} is not the one of this database", config.secrets.key_file.display());
@@ -120,7 +128,8 @@ pub(crate) async fn deployment(config: &Config, store: SqliteStore, master: &Mas
         return Err(Trouble::new("B1302", what, fix).into());
     }
     let entropy = Arc::new(SystemEntropy);
-    let keyring = Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), Timestamp::now()).await?;
+    let keyring =
+        Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), Timestamp::now()).await?;
     let mut dummy = [0u8; 48];
     entropy.fill(&mut dummy).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let passwords = &config.passwords;
@@ -134,8 +143,9 @@ pub(crate) async fn deployment(config: &Config, store: SqliteStore, master: &Mas
         queue: passwords.hash_queue,
         wait: passwords.hash_wait,
     };
-    let hashing = HashPool::start(pool, dummy)
-        .map_err(|error| Trouble::new("B1208", error.to_string(), "look at [passwords] and at the memory of this machine"))?;
+    let hashing = HashPool::start(pool, dummy).map_err(|error| {
+        Trouble::new("B1208", error.to_string(), "look at [passwords] and at the memory of this machine")
+    })?;
     Ok(Arc::new(Deployment {
         settings: settings(config)?,
         store: Arc::new(store),
@@ -196,7 +206,11 @@ pub(crate) async fn listen(config: &Config) -> Result<tokio::net::TcpListener, F
         let fix = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
                 let next = address.port().saturating_add(1);
-                format!("stop the other process (`ss -ltnp 'sport = :{}'`), or use --listen {}:{next}", address.port(), address.ip())
+                format!(
+                    "stop the other process (`ss -ltnp 'sport = :{}'`), or use --listen {}:{next}",
+                    address.port(),
+                    address.ip()
+                )
             }
             std::io::ErrorKind::PermissionDenied => {
                 "use a port above 1023 behind a proxy, or grant CAP_NET_BIND_SERVICE to the binary".to_owned()

@@ -42,14 +42,23 @@ impl ClientForm {
     /// # Errors
     /// The first text that cannot stand.
     pub(crate) fn check(self) -> Result<Client, Unfit> {
-        let id: ClientId = self.id.parse().map_err(|error| unfit("id", format!("{:?}: {error}", self.id), "choose another id"))?;
+        let id: ClientId =
+            self.id.parse().map_err(|error| unfit("id", format!("{:?}: {error}", self.id), "choose another id"))?;
         let client_type = match self.client_type.as_str() {
             "browser" => ClientType::Browser,
             "web" => ClientType::Web,
             "native" => ClientType::Native,
             "service" => ClientType::Service,
-            "device" => return Err(unfit("type", "this version has no device grant", "use browser, web, native or service")),
-            other => return Err(unfit("type", format!("{other:?} is no client type"), "use browser, web, native or service")),
+            "device" => {
+                return Err(unfit("type", "this version has no device grant", "use browser, web, native or service"));
+            }
+            other => {
+                return Err(unfit(
+                    "type",
+                    format!("{other:?} is no client type"),
+                    "use browser, web, native or service",
+                ));
+            }
         };
         let refresh_delivery = match self.refresh_delivery.as_str() {
             "" | "auto" => RefreshDelivery::Auto,
@@ -59,7 +68,9 @@ impl ClientForm {
                 return Err(unfit("refresh_delivery", "a browser client gets its refresh token in a cookie", fix));
             }
             "body" => RefreshDelivery::Body,
-            other => return Err(unfit("refresh_delivery", format!("{other:?} is unknown"), "use auto, cookie or body")),
+            other => {
+                return Err(unfit("refresh_delivery", format!("{other:?} is unknown"), "use auto, cookie or body"));
+            }
         };
         let id_token_alg = match self.id_token_alg.as_str() {
             "" | "ES256" => IdTokenAlgorithm::ES256,
@@ -71,11 +82,19 @@ impl ClientForm {
             return Err(unfit("redirect_uris", "there is none", "add --redirect-uri https://app.example.com/callback"));
         }
         if !client_type.has_users() && (!redirect_uris.is_empty() || self.first_party) {
-            return Err(unfit("type", "a service signs nobody in: it has no redirect URI and no first-party sign-in", "use web"));
+            return Err(unfit(
+                "type",
+                "a service signs nobody in: it has no redirect URI and no first-party sign-in",
+                "use web",
+            ));
         }
         let name = self.name.unwrap_or_else(|| id.to_string());
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            return Err(unfit("name", "a name has 1 to 100 characters and no control characters", "choose another name"));
+            return Err(unfit(
+                "name",
+                "a name has 1 to 100 characters and no control characters",
+                "choose another name",
+            ));
         }
         Ok(Client {
             origins: origins(&self.origins, &redirect_uris, client_type)?,
@@ -96,14 +115,19 @@ impl ClientForm {
 
 fn uris(field: &'static str, texts: &[String]) -> Result<Vec<RegisteredRedirectUri>, Unfit> {
     let parse = |text: &String| {
-        RegisteredRedirectUri::parse(text)
-            .map_err(|error| unfit(field, format!("{text:?} cannot be used: {error}"), "write the exact address the app answers at"))
+        RegisteredRedirectUri::parse(text).map_err(|error| {
+            unfit(field, format!("{text:?} cannot be used: {error}"), "write the exact address the app answers at")
+        })
     };
     texts.iter().map(parse).collect()
 }
 
 /// Origins default to those of the redirect URIs, for clients whose scripts call us. Design §9.
-fn origins(texts: &[String], redirect_uris: &[RegisteredRedirectUri], client_type: ClientType) -> Result<Vec<Origin>, Unfit> {
+fn origins(
+    texts: &[String],
+    redirect_uris: &[RegisteredRedirectUri],
+    client_type: ClientType,
+) -> Result<Vec<Origin>, Unfit> {
     let parse = |text: &String| {
         Origin::parse(text).ok_or_else(|| {
             let fix = "write scheme, host and port exactly as the browser sends them, such as https://app.example.com";
@@ -121,15 +145,22 @@ fn origins(texts: &[String], redirect_uris: &[RegisteredRedirectUri], client_typ
 
 /// Scopes default to what OpenID clients ask for.
 fn scope(texts: &[String], client_type: ClientType) -> Result<Scope, Unfit> {
-    let joined = if texts.is_empty() && client_type.has_users() { "openid profile email".to_owned() } else { texts.join(" ") };
-    Scope::parse(&joined).map_err(|_| unfit("scopes", format!("{joined:?} is no list of scopes"), "use letters, digits, dots, colons and hyphens"))
+    let joined =
+        if texts.is_empty() && client_type.has_users() { "openid profile email".to_owned() } else { texts.join(" ") };
+    Scope::parse(&joined).map_err(|_| {
+        unfit("scopes", format!("{joined:?} is no list of scopes"), "use letters, digits, dots, colons and hyphens")
+    })
 }
 
 fn resources(texts: Vec<String>) -> Result<Vec<String>, Unfit> {
     for text in &texts {
         let absolute = url::Url::parse(text).is_ok_and(|url| url.fragment().is_none() && url.has_host());
         if !absolute {
-            return Err(unfit("resources", format!("{text:?} is no absolute URI"), "write the address of the API, such as https://api.example.com"));
+            return Err(unfit(
+                "resources",
+                format!("{text:?} is no absolute URI"),
+                "write the address of the API, such as https://api.example.com",
+            ));
         }
     }
     Ok(texts)

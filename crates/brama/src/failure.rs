@@ -72,17 +72,29 @@ impl From<OpenError> for Failure {
         match error {
             OpenError::Unusable { path, .. } => {
                 let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-                Trouble::new("B1201", what, format!("make {folder} a folder that this user can write, or set --data-dir or --database-url"))
+                Trouble::new(
+                    "B1201",
+                    what,
+                    format!("make {folder} a folder that this user can write, or set --data-dir or --database-url"),
+                )
             }
             OpenError::Locked { path } => Trouble::new(
                 "B1202",
                 what,
-                format!("find who holds it (`fuser {}`) and stop it; one server owns a SQLite database", path.display()),
+                format!(
+                    "find who holds it (`fuser {}`) and stop it; one server owns a SQLite database",
+                    path.display()
+                ),
             ),
-            OpenError::TooNew { .. } => {
-                Trouble::new("B1203", what, "run the newer version of brama, or restore a backup made before the upgrade")
+            OpenError::TooNew { .. } => Trouble::new(
+                "B1203",
+                what,
+                "run the newer version of brama, or restore a backup made before the upgrade",
+            ),
+            OpenError::Behind { .. } => {
+                Trouble::new("B1204", what, "run `brama migrate` with the same --config, then start again")
+                    .exit(NOT_READY)
             }
-            OpenError::Behind { .. } => Trouble::new("B1204", what, "run `brama migrate` with the same --config, then start again").exit(NOT_READY),
         }
         .into()
     }
@@ -90,7 +102,8 @@ impl From<OpenError> for Failure {
 
 impl From<Unavailable> for Failure {
     fn from(error: Unavailable) -> Self {
-        Trouble::new("B1205", error.to_string(), "look at the disk and at who else uses the database, then try again").into()
+        Trouble::new("B1205", error.to_string(), "look at the disk and at who else uses the database, then try again")
+            .into()
     }
 }
 
@@ -98,7 +111,9 @@ impl From<KeyringError> for Failure {
     fn from(error: KeyringError) -> Self {
         match error {
             KeyringError::Store(error) => error.into(),
-            other => Trouble::new("B1302", other.to_string(), "start with the master key this database was made with").into(),
+            other => {
+                Trouble::new("B1302", other.to_string(), "start with the master key this database was made with").into()
+            }
         }
     }
 }
@@ -111,7 +126,12 @@ impl From<brama_protocol::error::Refusal> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Trouble::new("B1207", format!("the operating system refused: {error}"), "look at file modes, disk space and limits").into()
+        Trouble::new(
+            "B1207",
+            format!("the operating system refused: {error}"),
+            "look at file modes, disk space and limits",
+        )
+        .into()
     }
 }
 
@@ -134,7 +154,10 @@ impl Failure {
                     terminal::message(&format!("{problem}\n\n"));
                 }
                 let count = problems.len();
-                terminal::message(&format!("{count} problem{} in the configuration\n", if count == 1 { "" } else { "s" }));
+                terminal::message(&format!(
+                    "{count} problem{} in the configuration\n",
+                    if count == 1 { "" } else { "s" }
+                ));
                 ExitCode::from(USAGE)
             }
             Self::Other(trouble) => {

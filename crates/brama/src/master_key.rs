@@ -20,7 +20,9 @@ pub(crate) fn create(path: &Path) -> Result<MasterKey, Failure> {
         make_folder(folder)?;
     }
     let mut bytes = Zeroizing::new([0u8; 32]);
-    SystemEntropy.fill(bytes.as_mut_slice()).map_err(|error| Trouble::new("B1301", error.to_string(), "start again"))?;
+    SystemEntropy
+        .fill(bytes.as_mut_slice())
+        .map_err(|error| Trouble::new("B1301", error.to_string(), "start again"))?;
     let mut text = Zeroizing::new(STANDARD.encode(bytes.as_slice()));
     text.push('\n');
     let written = OpenOptions::new()
@@ -30,7 +32,11 @@ pub(crate) fn create(path: &Path) -> Result<MasterKey, Failure> {
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| {
-        Trouble::new("B1301", format!("cannot write the master key {}: {error}", path.display()), "choose a folder that this user can write with --data-dir, or set secrets.key_file")
+        Trouble::new(
+            "B1301",
+            format!("cannot write the master key {}: {error}", path.display()),
+            "choose a folder that this user can write with --data-dir, or set secrets.key_file",
+        )
     })?;
     of_bytes(path, &bytes)
 }
@@ -58,14 +64,18 @@ pub(crate) fn read(path: &Path) -> Result<MasterKey, Failure> {
     let shown = path.display();
     let text = fs::read(path).map(Zeroizing::new).map_err(|error| {
         let what = format!("cannot read the master key {shown}: {error}");
-        Trouble::new("B1301", what, "put the key file back from your backup, or run `brama init` for a new server").exit(NOT_READY)
+        Trouble::new("B1301", what, "put the key file back from your backup, or run `brama init` for a new server")
+            .exit(NOT_READY)
     })?;
     let mode = fs::metadata(path)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let what = format!("others can read the master key {shown}");
-        return Err(Trouble::new("B1303", what, format!("chmod 600 {shown}")).got(format!("mode {mode:04o}, expected 0600 or 0400")).into());
+        return Err(Trouble::new("B1303", what, format!("chmod 600 {shown}"))
+            .got(format!("mode {mode:04o}, expected 0600 or 0400"))
+            .into());
     }
-    let decoded = std::str::from_utf8(&text).ok().and_then(|text| STANDARD.decode(text.trim()).ok()).map(Zeroizing::new);
+    let decoded =
+        std::str::from_utf8(&text).ok().and_then(|text| STANDARD.decode(text.trim()).ok()).map(Zeroizing::new);
     let bytes: Option<[u8; 32]> = decoded.and_then(|bytes| bytes.as_slice().try_into().ok());
     let bytes = bytes.map(Zeroizing::new).ok_or_else(|| {
         let what = format!("{shown} does not hold 32 bytes in base64");

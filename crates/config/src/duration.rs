@@ -32,32 +32,20 @@ pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
         .to_duration(SpanRelativeTo::days_are_24_hours())
         .map_err(|_| "uses months or years, which have no fixed length")?;
     let length = Duration::try_from(signed).map_err(|_| "is negative")?;
-    if length.subsec_nanos() % 1_000_000 == 0 {
-        Ok(length)
-    } else {
-        Err("is finer than a millisecond")
-    }
+    if length.subsec_nanos() % 1_000_000 == 0 { Ok(length) } else { Err("is finer than a millisecond") }
 }
 
 /// The shortest exact form in one unit.
 pub(crate) fn show(length: Duration) -> String {
     let millis = length.as_millis();
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "m"),
-        (1_000, "s"),
-    ];
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     if millis == 0 {
         return "0s".to_owned();
     }
     units
         .iter()
         .find(|(size, _)| millis.is_multiple_of(*size))
-        .map_or_else(
-            || format!("{millis}ms"),
-            |(size, unit)| format!("{}{unit}", millis / size),
-        )
+        .map_or_else(|| format!("{millis}ms"), |(size, unit)| format!("{}{unit}", millis / size))
 }
 
 #[cfg(test)]

@@ -31,14 +31,8 @@ pub(crate) struct Setter {
 
 impl Environment {
     pub(crate) fn new(vars: BTreeMap<String, String>) -> Self {
-        let ours = vars
-            .into_iter()
-            .filter(|(name, _)| name.starts_with("BRAMA_"))
-            .collect();
-        Self {
-            vars: ours,
-            used: BTreeSet::new(),
-        }
+        let ours = vars.into_iter().filter(|(name, _)| name.starts_with("BRAMA_")).collect();
+        Self { vars: ours, used: BTreeSet::new() }
     }
 
     /// The variable that sets `key`, if any.
@@ -51,11 +45,7 @@ impl Environment {
         for (variable, is_file) in names {
             if let Some(value) = self.vars.get(&variable).cloned() {
                 self.used.insert(variable.clone());
-                found.push(Setter {
-                    variable,
-                    value,
-                    is_file,
-                });
+                found.push(Setter { variable, value, is_file });
             }
         }
         let mut found = found.into_iter();
@@ -64,16 +54,11 @@ impl Environment {
             && (first.is_file != second.is_file || first.value != second.value)
         {
             let (first, second) = (&first.variable, &second.variable);
-            let problem = Problem::new(
-                Code::GivenTwice,
-                format!("`{key}` is set by {first} and by {second}"),
-            )
-            .key(key)
-            .at(Origin::Environment {
-                variable: second.clone(),
-            })
-            .expected("one variable for one key")
-            .fix(format!("unset {second}"));
+            let problem = Problem::new(Code::GivenTwice, format!("`{key}` is set by {first} and by {second}"))
+                .key(key)
+                .at(Origin::Environment { variable: second.clone() })
+                .expected("one variable for one key")
+                .fix(format!("unset {second}"));
             return Err(Box::new(problem));
         }
         Ok(first)
@@ -85,30 +70,18 @@ impl Environment {
         let known = |name: &&String| {
             self.used.contains(*name)
                 || RESERVED_VARIABLES.contains(&name.as_str())
-                || self
-                    .vars
-                    .get(*name)
-                    .is_some_and(|value| is_service_link(name, value))
+                || self.vars.get(*name).is_some_and(|value| is_service_link(name, value))
         };
-        let candidates: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
-            .chain(RESERVED_VARIABLES.iter().copied())
-            .collect();
-        self.vars
-            .keys()
-            .filter(|name| !known(name))
-            .map(|name| unknown(name, &candidates))
-            .collect()
+        let candidates: Vec<&str> =
+            names.iter().map(String::as_str).chain(RESERVED_VARIABLES.iter().copied()).collect();
+        self.vars.keys().filter(|name| !known(name)).map(|name| unknown(name, &candidates)).collect()
     }
 }
 
 impl Setter {
     /// The value and where it is from.
     pub(crate) fn resolve(self, key: &str) -> Result<(Raw, Origin), Box<Problem>> {
-        let origin = Origin::Environment {
-            variable: self.variable,
-        };
+        let origin = Origin::Environment { variable: self.variable };
         if !self.is_file {
             return Ok((Raw::Words(self.value), origin));
         }
@@ -143,9 +116,7 @@ fn read_secret(path: &PathBuf) -> Result<String, String> {
 
 fn unknown(name: &str, candidates: &[&str]) -> Problem {
     let problem = Problem::new(Code::UnknownVariable, format!("{name} sets nothing"))
-        .at(Origin::Environment {
-            variable: name.to_owned(),
-        })
+        .at(Origin::Environment { variable: name.to_owned() })
         .expected("BRAMA_, the section, two underscores, the key: BRAMA_SERVER__LISTEN");
     if name.starts_with("BRAMA_CLIENTS") {
         return problem.fix("declare clients in the file, as [[clients]]");
@@ -178,11 +149,7 @@ fn foreign(name: &str) -> Option<&'static str> {
 /// Kubernetes gives every container `BRAMA_SERVICE_HOST`, `BRAMA_PORT=tcp://…` and more for a
 /// service named `brama`, and the same with `BRAMA_ADMIN_…` for `brama-admin`. Nobody set them.
 fn is_service_link(name: &str, value: &str) -> bool {
-    let is_link = |text: &str| {
-        ["tcp://", "udp://", "sctp://"]
-            .iter()
-            .any(|s| text.starts_with(s))
-    };
+    let is_link = |text: &str| ["tcp://", "udp://", "sctp://"].iter().any(|s| text.starts_with(s));
     let is_number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
     let is_ip = |text: &str| text.parse::<std::net::IpAddr>().is_ok();
     if name.ends_with("_SERVICE_HOST") {
@@ -196,8 +163,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
     }
     let Some((_, rest)) = name.rsplit_once("_PORT_").or_else(|| {
         // `…_PORT_80_TCP_PORT` ends in PORT itself.
-        name.strip_suffix("_PORT")
-            .and_then(|name| name.rsplit_once("_PORT_"))
+        name.strip_suffix("_PORT").and_then(|name| name.rsplit_once("_PORT_"))
     }) else {
         return false;
     };
@@ -225,10 +191,7 @@ mod tests {
         for (name, value) in links {
             assert!(is_service_link(name, value), "{name}");
         }
-        for (name, value) in [
-            ("BRAMA_PORT", "8420"),
-            ("BRAMA_SERVICE_HOST", "id.example.ua"),
-        ] {
+        for (name, value) in [("BRAMA_PORT", "8420"), ("BRAMA_SERVICE_HOST", "id.example.ua")] {
             assert!(!is_service_link(name, value), "{name}");
         }
     }

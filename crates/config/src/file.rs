@@ -18,10 +18,7 @@ pub(crate) fn read(path: &Path) -> (Table, Vec<Problem>) {
     let unreadable = |why: &str| {
         let problem = Problem::new(
             Code::FileUnreadable,
-            format!(
-                "the configuration file {} cannot be read: {why}",
-                path.display()
-            ),
+            format!("the configuration file {} cannot be read: {why}", path.display()),
         )
         .fix("check the path given with --config or BRAMA_CONFIG and who may read the file");
         (Table::new(), vec![problem])
@@ -40,10 +37,7 @@ pub(crate) fn read(path: &Path) -> (Table, Vec<Problem>) {
                 let start = error.utf8_error().valid_up_to();
                 let line = line_of(error.as_bytes(), start);
                 let problem = Problem::new(Code::Syntax, "the file is not UTF-8 text")
-                    .at(Origin::File {
-                        path: path.to_owned(),
-                        line,
-                    })
+                    .at(Origin::File { path: path.to_owned(), line })
                     .fix("save the file as UTF-8");
                 (Table::new(), vec![problem])
             }
@@ -63,25 +57,17 @@ fn parse(path: &Path, text: &str) -> (Table, Vec<Problem>) {
         let (root, errors) = DeTable::parse_recoverable(&text);
         let mut note = |line: u32, problem: Problem| {
             if !problems.iter().any(|known| known.line() == Some(line)) {
-                problems.push(problem.at(Origin::File {
-                    path: path.to_owned(),
-                    line,
-                }));
+                problems.push(problem.at(Origin::File { path: path.to_owned(), line }));
             }
         };
         let mut broken = None;
-        let unclosed = errors
-            .iter()
-            .any(|error| error.message().starts_with("unclosed"));
+        let unclosed = errors.iter().any(|error| error.message().starts_with("unclosed"));
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
             if error.message() == "duplicate key" {
                 let line = line_of(text.as_bytes(), span.start);
                 note(line, duplicate(text.get(span).unwrap_or_default()));
-            } else if broken
-                .as_ref()
-                .is_none_or(|(first, _): &(Range<usize>, _)| span.start < first.start)
-            {
+            } else if broken.as_ref().is_none_or(|(first, _): &(Range<usize>, _)| span.start < first.start) {
                 broken = Some((span, error.message()));
             }
         }
@@ -131,13 +117,8 @@ fn around(table: &DeTable<'_>, offset: usize) -> Option<Range<usize>> {
         };
         // The span of a [section] is its header, which holds no value.
         let holds = (all.start..=all.end).contains(&offset);
-        let is_header =
-            matches!(value.get_ref(), DeValue::Table(_)) && value.span().start < key.span().start;
-        if holds && !is_header {
-            Some(all)
-        } else {
-            inner
-        }
+        let is_header = matches!(value.get_ref(), DeValue::Table(_)) && value.span().start < key.span().start;
+        if holds && !is_header { Some(all) } else { inner }
     })
 }
 
@@ -186,11 +167,7 @@ fn syntax(message: &str) -> Problem {
         "correct the line; the format is TOML, see https://toml.io"
     };
     let problem = Problem::new(Code::Syntax, format!("this line is not TOML: {what}")).fix(fix);
-    if matches!(expected, "" | "nothing" | "literal string") {
-        problem
-    } else {
-        problem.expected(expected)
-    }
+    if matches!(expected, "" | "nothing" | "literal string") { problem } else { problem.expected(expected) }
 }
 
 fn line_of(text: &[u8], offset: usize) -> u32 {
@@ -219,18 +196,12 @@ fn item(text: &str, span: Range<usize>, value: &DeValue<'_>) -> Item {
         DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
         DeValue::Float(_) => Raw::Other("number with a fraction"),
         DeValue::Datetime(_) => Raw::Other("date"),
-        DeValue::Array(items) => Raw::List(
-            items
-                .iter()
-                .map(|value| item(text, value.span(), value.get_ref()))
-                .collect(),
-        ),
+        DeValue::Array(items) => {
+            Raw::List(items.iter().map(|value| item(text, value.span(), value.get_ref())).collect())
+        }
         DeValue::Table(inner) => Raw::Table(table(text, inner)),
     };
-    Item {
-        raw,
-        line: line_of(text.as_bytes(), span.start),
-    }
+    Item { raw, line: line_of(text.as_bytes(), span.start) }
 }
 
 #[cfg(test)]
@@ -240,20 +211,13 @@ mod tests {
 
     fn problems(text: &str) -> Vec<(Code, u32, String)> {
         let (_, problems) = parse(Path::new("brama.toml"), text);
-        let short = |problem: &Problem| {
-            (
-                problem.code,
-                problem.line().unwrap_or(0),
-                problem.fix.clone(),
-            )
-        };
+        let short = |problem: &Problem| (problem.code, problem.line().unwrap_or(0), problem.fix.clone());
         problems.iter().map(short).collect()
     }
 
     #[test]
     fn every_broken_line_is_reported_with_its_number_and_a_fix() {
-        let text =
-            "public_url = https://x.y\nok = 1\nlisten 5\nok = 2\nz = True\n[server\n[a]\nb = \"x\n";
+        let text = "public_url = https://x.y\nok = 1\nlisten 5\nok = 2\nz = True\n[server\n[a]\nb = \"x\n";
         let found = problems(text);
         let lines: Vec<u32> = found.iter().map(|(_, line, _)| *line).collect();
         let mut sorted = lines.clone();
@@ -267,17 +231,11 @@ mod tests {
     #[test]
     fn a_mistake_spoils_no_more_than_its_own_value() {
         let cases: &[(&str, &[u32])] = &[
-            (
-                "x = [1,\n2\n[server]\nlisten = 5\n[log]\nlevel = True\n",
-                &[1, 6],
-            ),
+            ("x = [1,\n2\n[server]\nlisten = 5\n[log]\nlevel = True\n", &[1, 6]),
             ("x = [\n 1\n 2\n]\ny = True\n", &[1, 5]),
             ("[a]\nx = { b = 1\nc = 2\n[b]\nd = yes\n", &[2, 5]),
             ("a = \"\"\"x\nb = 1\n[c]\n", &[1]),
-            (
-                "a = 'x\nb = 1 2\nc.d 5\n= 3\n[]\n\"e\" = 1",
-                &[1, 2, 3, 4, 5],
-            ),
+            ("a = 'x\nb = 1 2\nc.d 5\n= 3\n[]\n\"e\" = 1", &[1, 2, 3, 4, 5]),
             ("[[clients]]\nid = a\n[[clients]\nid = b\n", &[2, 3, 4]),
         ];
         for (text, lines) in cases {
@@ -300,19 +258,12 @@ mod tests {
 
     #[test]
     fn values_know_their_lines_whatever_the_line_ends() {
-        for text in [
-            "a = 1\n\n[s]\nb = [\n 1,\n 2]\n",
-            "a = 1\r\n\r\n[s]\r\nb = [\r\n 1,\r\n 2]\r\n",
-        ] {
+        for text in ["a = 1\n\n[s]\nb = [\n 1,\n 2]\n", "a = 1\r\n\r\n[s]\r\nb = [\r\n 1,\r\n 2]\r\n"] {
             let (table, problems) = parse(Path::new("f"), text);
             assert_eq!(problems, []);
             assert_eq!((table["a"].line, table["s"].line), (1, 3));
-            let Raw::Table(section) = &table["s"].raw else {
-                panic!("a table")
-            };
-            let Raw::List(items) = &section["b"].raw else {
-                panic!("a list")
-            };
+            let Raw::Table(section) = &table["s"].raw else { panic!("a table") };
+            let Raw::List(items) = &section["b"].raw else { panic!("a list") };
             assert_eq!((section["b"].line, items[0].line, items[1].line), (4, 5, 6));
         }
     }

@@ -33,8 +33,8 @@ pub use problem::{Code, Problem};
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use sections::{
-    Client, Config, Database, Locale, Log, LogFormat, LogLevel, Pages, Passwords, Secrets, Server,
-    Sessions, Throttle, Tokens,
+    Client, Config, Database, Locale, Log, LogFormat, LogLevel, Pages, Passwords, Secrets, Server, Sessions, Throttle,
+    Tokens,
 };
 pub use urls::{DatabaseUrl, PublicUrl};
 
@@ -93,9 +93,5 @@ pub fn load(sources: Sources) -> Result<Loaded, Vec<Problem>> {
     let mut reader = Reader::open(sources);
     let config = Config::read(&mut reader);
     let (origins, warnings) = reader.finish()?;
-    Ok(Loaded {
-        config,
-        origins,
-        warnings,
-    })
+    Ok(Loaded { config, origins, warnings })
 }

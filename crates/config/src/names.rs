@@ -9,15 +9,10 @@ const FLAGS: &[(&str, &str)] = &[
 ];
 
 /// Short variables, named like the flags.
-const ALIASES: &[(&str, &str)] = &[
-    ("server.listen", "BRAMA_LISTEN"),
-    ("database.url", "BRAMA_DATABASE_URL"),
-];
+const ALIASES: &[(&str, &str)] = &[("server.listen", "BRAMA_LISTEN"), ("database.url", "BRAMA_DATABASE_URL")];
 
 fn find(list: &[(&str, &'static str)], key: &str) -> Option<&'static str> {
-    list.iter()
-        .find(|(of, _)| *of == key)
-        .map(|(_, name)| *name)
+    list.iter().find(|(of, _)| *of == key).map(|(_, name)| *name)
 }
 
 /// The variables of a key, the full name first; none for keys of clients, which are in the file.
@@ -26,9 +21,7 @@ pub(crate) fn variables(key: &str) -> Vec<String> {
         return Vec::new();
     }
     let full = format!("BRAMA_{}", key.replace('.', "__").to_uppercase());
-    std::iter::once(full)
-        .chain(find(ALIASES, key).map(str::to_owned))
-        .collect()
+    std::iter::once(full).chain(find(ALIASES, key).map(str::to_owned)).collect()
 }
 
 /// The flag of a key, if it has one of its own.

@@ -59,10 +59,7 @@ impl Code {
     /// Whether the server starts nevertheless.
     #[must_use]
     pub const fn is_warning(self) -> bool {
-        matches!(
-            self,
-            Self::ShortPasswords | Self::ProxyNotTrusted | Self::WholeInternet
-        )
+        matches!(self, Self::ShortPasswords | Self::ProxyNotTrusted | Self::WholeInternet)
     }
 }
 
@@ -95,15 +92,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(code: Code, what: impl Into<String>) -> Self {
-        Self {
-            code,
-            origin: None,
-            key: None,
-            what: what.into(),
-            got: None,
-            expected: None,
-            fix: String::new(),
-        }
+        Self { code, origin: None, key: None, what: what.into(), got: None, expected: None, fix: String::new() }
     }
 
     pub(crate) fn at(mut self, origin: Origin) -> Self {

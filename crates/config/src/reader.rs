@@ -47,11 +47,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn open(sources: Sources) -> Self {
         let path = sources.file.unwrap_or_default();
-        let (top, problems) = if path.as_os_str().is_empty() {
-            (Table::new(), Vec::new())
-        } else {
-            file::read(&path)
-        };
+        let (top, problems) = if path.as_os_str().is_empty() { (Table::new(), Vec::new()) } else { file::read(&path) };
         Self {
             profile: sources.profile,
             path,
@@ -69,12 +65,8 @@ impl Reader {
 
     /// A reader of nothing, for the list of keys.
     pub(crate) fn of_nothing(top: Table) -> Self {
-        let mut reader = Self::open(Sources {
-            file: None,
-            env: BTreeMap::new(),
-            flags: Vec::new(),
-            profile: Profile::Production,
-        });
+        let mut reader =
+            Self::open(Sources { file: None, env: BTreeMap::new(), flags: Vec::new(), profile: Profile::Production });
         reader.top = top;
         reader
     }
@@ -86,12 +78,7 @@ impl Reader {
     /// Reads keys at the top.
     pub(crate) fn top<T>(&mut self, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
         let table = std::mem::take(&mut self.top);
-        let mut section = Section {
-            reader: self,
-            name: String::new(),
-            line: None,
-            table,
-        };
+        let mut section = Section { reader: self, name: String::new(), line: None, table };
         let value = read(&mut section);
         // Sections are still in there.
         let rest = section.table;
@@ -106,15 +93,12 @@ impl Reader {
             Some(item) => match item.raw {
                 Raw::Table(table) => table,
                 other => {
-                    let problem = Problem::new(
-                        Code::WrongType,
-                        format!("`{name}` is a section, not a value"),
-                    )
-                    .key(name)
-                    .at(self.line(item.line))
-                    .got(other.got())
-                    .expected(format!("[{name}] on a line of its own, its keys below"))
-                    .fix(format!("write [{name}]"));
+                    let problem = Problem::new(Code::WrongType, format!("`{name}` is a section, not a value"))
+                        .key(name)
+                        .at(self.line(item.line))
+                        .got(other.got())
+                        .expected(format!("[{name}] on a line of its own, its keys below"))
+                        .fix(format!("write [{name}]"));
                     self.problems.push(problem);
                     Table::new()
                 }
@@ -162,12 +146,7 @@ impl Reader {
         table: Table,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let mut section = Section {
-            reader: self,
-            name,
-            line,
-            table,
-        };
+        let mut section = Section { reader: self, name, line, table };
         let value = read(&mut section);
         let Section { name, table, .. } = section;
         for (key, item) in table {
@@ -177,10 +156,7 @@ impl Reader {
     }
 
     fn line(&self, line: u32) -> Origin {
-        Origin::File {
-            path: self.path.clone(),
-            line,
-        }
+        Origin::File { path: self.path.clone(), line }
     }
 
     /// The verdict.
@@ -189,14 +165,12 @@ impl Reader {
         // A key may be missing because its line, or the file, could not be read.
         let unread = |p: &Problem| matches!(p.code, Code::Syntax | Code::FileUnreadable);
         if self.problems.iter().any(unread) {
-            self.problems
-                .retain(|problem| problem.code != Code::Missing);
+            self.problems.retain(|problem| problem.code != Code::Missing);
         }
         if self.problems.is_empty() {
             return Ok((self.origins, self.warnings));
         }
-        self.problems
-            .sort_by_key(|problem| problem.origin.as_ref().map(Origin::rank));
+        self.problems.sort_by_key(|problem| problem.origin.as_ref().map(Origin::rank));
         Err(self.problems)
     }
 
@@ -214,30 +188,17 @@ impl Reader {
                 unknown::key(section, name, is_table, &keys).at(self.line(item.line))
             })
             .collect();
-        let settable: Vec<&str> = keys
-            .iter()
-            .copied()
-            .filter(|key| !key.contains('['))
-            .collect();
+        let settable: Vec<&str> = keys.iter().copied().filter(|key| !key.contains('[')).collect();
         unknown.extend(self.env.unknown(&settable));
-        for name in self
-            .flags
-            .keys()
-            .filter(|name| !settable.contains(&name.as_str()))
-        {
+        for name in self.flags.keys().filter(|name| !settable.contains(&name.as_str())) {
             let (section, leaf) = name.rsplit_once('.').unwrap_or(("", name));
-            let fix = suggest::key(section, leaf, &settable).map_or_else(
-                || "leave it out".to_owned(),
-                |key| format!("did you mean `{key}`?"),
-            );
+            let fix = suggest::key(section, leaf, &settable)
+                .map_or_else(|| "leave it out".to_owned(), |key| format!("did you mean `{key}`?"));
             unknown.push(
-                Problem::new(
-                    Code::UnknownFlag,
-                    format!("there is no key `{name}` to set"),
-                )
-                .key(name.clone())
-                .at(Origin::Flag { name: flag(name) })
-                .fix(fix),
+                Problem::new(Code::UnknownFlag, format!("there is no key `{name}` to set"))
+                    .key(name.clone())
+                    .at(Origin::Flag { name: flag(name) })
+                    .fix(fix),
             );
         }
         self.problems.extend(unknown);
@@ -259,11 +220,7 @@ impl Section<'_> {
     }
 
     fn key(&self, name: &str) -> String {
-        if self.name.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.name)
-        }
+        if self.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.name) }
     }
 
     /// Clients exist in the file only.
@@ -283,11 +240,7 @@ impl Section<'_> {
             Some(default) => {
                 if !self.reader.bad.contains(&key) {
                     let value = default.show().toml();
-                    self.reader.origins.push(Effective {
-                        key,
-                        value,
-                        origin: Origin::Default,
-                    });
+                    self.reader.origins.push(Effective { key, value, origin: Origin::Default });
                 }
                 default
             }
@@ -309,15 +262,8 @@ impl Section<'_> {
     }
 
     fn note<T: Setting>(&mut self, name: &str, rule: &Rule<T>) {
-        let place = self
-            .name
-            .split_once('[')
-            .map_or(self.name.clone(), |(of, _)| format!("{of}[]"));
-        let key = if place.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{place}.{name}")
-        };
+        let place = self.name.split_once('[').map_or(self.name.clone(), |(of, _)| format!("{of}[]"));
+        let key = if place.is_empty() { name.to_owned() } else { format!("{place}.{name}") };
         if !self.reader.entries.iter().any(|entry| entry.key == key) {
             self.reader.entries.push(rule.entry(key));
         }
@@ -329,21 +275,12 @@ impl Section<'_> {
         let fix = if self.is_listed() {
             format!("add {name} = {example} to this client")
         } else if self.reader.path.as_os_str().is_empty() {
-            format!(
-                "give {} (for example {example}) or a configuration file",
-                flag(key)
-            )
+            format!("give {} (for example {example}) or a configuration file", flag(key))
         } else {
-            format!(
-                "add {name} = {example} at the top of {}",
-                self.reader.path.display()
-            )
+            format!("add {name} = {example} at the top of {}", self.reader.path.display())
         };
         let what = format!("`{key}` is not set and has no default");
-        let problem = Problem::new(Code::Missing, what)
-            .key(key)
-            .expected(rule.expected())
-            .fix(fix);
+        let problem = Problem::new(Code::Missing, what).key(key).expected(rule.expected()).fix(fix);
         match self.line {
             Some(line) => problem.at(self.reader.line(line)),
             None => problem,
@@ -367,11 +304,7 @@ impl Section<'_> {
                     Raw::Secret { .. } => MASK.to_owned(),
                     _ => value.show().toml(),
                 };
-                self.reader.origins.push(Effective {
-                    key,
-                    value: value_text,
-                    origin,
-                });
+                self.reader.origins.push(Effective { key, value: value_text, origin });
                 Some(value)
             }
             Err(wrong) => {
@@ -388,10 +321,7 @@ impl Section<'_> {
         if !self.is_listed() {
             let in_env = self.reader.env.find(key);
             if let Some(value) = self.reader.flags.get(key) {
-                return Ok(Some((
-                    Raw::Words(value.clone()),
-                    Origin::Flag { name: flag(key) },
-                )));
+                return Ok(Some((Raw::Words(value.clone()), Origin::Flag { name: flag(key) })));
             }
             if let Some(setter) = in_env? {
                 return setter.resolve(key).map(Some);
@@ -402,9 +332,7 @@ impl Section<'_> {
 
     /// Whether all these keys are right, so that they can be compared.
     pub(crate) fn sound(&self, names: &[&str]) -> bool {
-        names
-            .iter()
-            .all(|name| !self.reader.bad.contains(&self.key(name)))
+        names.iter().all(|name| !self.reader.bad.contains(&self.key(name)))
     }
 
     /// Whether nobody set the key.
@@ -428,16 +356,11 @@ impl Section<'_> {
     fn place(&self, names: &[&str], problem: Problem) -> Problem {
         let keys: Vec<String> = names.iter().map(|name| self.key(name)).collect();
         let found = |key: &String| self.reader.origins.get(key);
-        let set = keys
-            .iter()
-            .filter_map(found)
-            .find(|e| e.origin != Origin::Default);
+        let set = keys.iter().filter_map(found).find(|e| e.origin != Origin::Default);
         match set.or_else(|| keys.iter().find_map(found)) {
             Some(at) => {
                 let got = problem.got.clone().filter(|_| at.value != MASK);
-                Problem { got, ..problem }
-                    .key(at.key.clone())
-                    .at(at.origin.clone())
+                Problem { got, ..problem }.key(at.key.clone()).at(at.origin.clone())
             }
             None => problem,
         }
@@ -445,23 +368,14 @@ impl Section<'_> {
 }
 
 /// A refused value as a problem, with a fix in the form of its layer.
-fn describe<T: Setting>(
-    key: &str,
-    raw: &Raw,
-    origin: Origin,
-    wrong: Wrong,
-    rule: &Rule<T>,
-) -> Problem {
+fn describe<T: Setting>(key: &str, raw: &Raw, origin: Origin, wrong: Wrong, rule: &Rule<T>) -> Problem {
     let secret = matches!(raw, Raw::Secret { .. });
     // A better value is made from the wrong one, so a secret must not get one.
     let better = wrong.better.filter(|_| !secret);
     let shown = better.unwrap_or_else(|| rule.example().show());
     let fix = match &origin {
         Origin::Environment { variable } if secret => {
-            format!(
-                "put a value such as {} into the file that {variable} names",
-                shown.words()
-            )
+            format!("put a value such as {} into the file that {variable} names", shown.words())
         }
         Origin::Environment { variable } => format!("{variable}={}", shown.words()),
         Origin::Flag { name } => format!("{name} {}", shown.words()),
@@ -474,15 +388,6 @@ fn describe<T: Setting>(
         (Origin::File { path, .. }, Some((line, got))) => (Origin::File { path, line }, got),
         (origin, _) => (origin, raw.got()),
     };
-    let expected = if wrong.expected == T::expected() {
-        rule.expected()
-    } else {
-        wrong.expected
-    };
-    Problem::new(wrong.code, format!("`{key}` {}", wrong.what))
-        .key(key)
-        .at(origin)
-        .got(got)
-        .expected(expected)
-        .fix(fix)
+    let expected = if wrong.expected == T::expected() { rule.expected() } else { wrong.expected };
+    Problem::new(wrong.code, format!("`{key}` {}", wrong.what)).key(key).at(origin).got(got).expected(expected).fix(fix)
 }

@@ -33,10 +33,7 @@ file with [brama.schema.json](brama.schema.json).
 pub fn reference_markdown() -> String {
     let schema = schema::of_structs();
     let mut page = HEAD.to_owned();
-    let reserved: Vec<String> = RESERVED_VARIABLES
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let reserved: Vec<String> = RESERVED_VARIABLES.iter().map(|name| format!("`{name}`")).collect();
     line(
         &mut page,
         &format!(
@@ -67,28 +64,14 @@ fn heading(page: &mut String, schema: &Value, place: &str) {
         None if place.is_empty() => "Top of the file".to_owned(),
         None => format!("`[{place}]`"),
     };
-    line(
-        page,
-        &format!(
-            "\n## {title}\n\n{}",
-            description(schema::section(schema, place))
-        ),
-    );
+    line(page, &format!("\n## {title}\n\n{}", description(schema::section(schema, place))));
 }
 
 fn key(page: &mut String, schema: &Value, entry: &Entry, place: &str, name: &str) {
-    let property = schema::section(schema, place)
-        .and_then(|section| section.get("properties"))
-        .and_then(|all| all.get(name));
-    let title = if place.ends_with("[]") {
-        name
-    } else {
-        &entry.key
-    };
-    line(
-        page,
-        &format!("\n### `{title}`\n\n{}\n", description(property)),
-    );
+    let property =
+        schema::section(schema, place).and_then(|section| section.get("properties")).and_then(|all| all.get(name));
+    let title = if place.ends_with("[]") { name } else { &entry.key };
+    line(page, &format!("\n### `{title}`\n\n{}\n", description(property)));
     line(page, &format!("- Value: {}", entry.expected));
     let mut default = match (&entry.default, entry.described) {
         (Some(default), _) => format!("`{}`", default.toml()),
@@ -109,9 +92,7 @@ fn key(page: &mut String, schema: &Value, entry: &Entry, place: &str, name: &str
 }
 
 fn description(of: Option<&Value>) -> &str {
-    of.and_then(|of| of.get("description"))
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    of.and_then(|of| of.get("description")).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn line(page: &mut String, text: &str) {

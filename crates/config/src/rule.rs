@@ -29,22 +29,12 @@ struct Limits<T> {
 
 /// A key that is `default` when nobody sets it.
 pub(crate) fn or<T: Setting>(default: T) -> Rule<T> {
-    Rule {
-        default,
-        described: None,
-        dev: None,
-        required: false,
-        example: None,
-        limits: None,
-    }
+    Rule { default, described: None, dev: None, required: false, example: None, limits: None }
 }
 
 /// A key that has to be set. `example` is what a fix shows.
 pub(crate) fn required<T: Setting>(example: T) -> Rule<T> {
-    Rule {
-        required: true,
-        ..or(example)
-    }
+    Rule { required: true, ..or(example) }
 }
 
 impl<T: Setting + PartialOrd> Rule<T> {
@@ -60,42 +50,25 @@ impl<T: Setting + PartialOrd> Rule<T> {
 
     fn within(self, least: Option<T>, most: T, why: &'static str) -> Self {
         let compare = T::partial_cmp;
-        let limits = Limits {
-            least,
-            most,
-            why,
-            compare,
-        };
-        Self {
-            limits: Some(limits),
-            ..self
-        }
+        let limits = Limits { least, most, why, compare };
+        Self { limits: Some(limits), ..self }
     }
 }
 
 impl<T: Setting> Rule<T> {
     /// The text of the reference for a default that depends on other values.
     pub(crate) fn described(self, described: &'static str) -> Self {
-        Self {
-            described: Some(described),
-            ..self
-        }
+        Self { described: Some(described), ..self }
     }
 
     /// What a fix shows when there is no better value.
     pub(crate) fn such_as(self, example: T) -> Self {
-        Self {
-            example: Some(example),
-            ..self
-        }
+        Self { example: Some(example), ..self }
     }
 
     /// The default of development mode.
     pub(crate) fn in_dev(self, dev: T) -> Self {
-        Self {
-            dev: Some(dev),
-            ..self
-        }
+        Self { dev: Some(dev), ..self }
     }
 
     /// The value when nobody sets it; `None` when somebody has to.
@@ -122,19 +95,14 @@ impl<T: Setting> Rule<T> {
             described: self.described,
             dev: self.dev.as_ref().map(Setting::show),
             required: self.required,
-            limits: self
-                .limits
-                .as_ref()
-                .map(|l| (l.least.as_ref().map(Setting::show), l.most.show())),
+            limits: self.limits.as_ref().map(|l| (l.least.as_ref().map(Setting::show), l.most.show())),
         }
     }
 
     pub(crate) fn expected(&self) -> String {
         match &self.limits {
             None => T::expected(),
-            Some(Limits {
-                least, most, why, ..
-            }) => {
+            Some(Limits { least, most, why, .. }) => {
                 let most = most.show().words();
                 let range = match least {
                     Some(least) => format!("from {} to {most}", least.show().words()),
@@ -147,18 +115,11 @@ impl<T: Setting> Rule<T> {
 
     /// The value, if it is within the limits.
     pub(crate) fn check(&self, value: T) -> Result<T, Wrong> {
-        let Some(Limits {
-            least,
-            most,
-            compare,
-            ..
-        }) = &self.limits
-        else {
+        let Some(Limits { least, most, compare, .. }) = &self.limits else {
             return Ok(value);
         };
-        let wrong = |what: &str, bound: Shown| {
-            Err(Wrong::new(Code::OutOfRange, what, self.expected()).better(Some(bound)))
-        };
+        let wrong =
+            |what: &str, bound: Shown| Err(Wrong::new(Code::OutOfRange, what, self.expected()).better(Some(bound)));
         let below = |least: &&T| compare(&value, least) == Some(Ordering::Less);
         if let Some(least) = least.as_ref().filter(below) {
             wrong("is below its limit", least.show())

@@ -20,16 +20,11 @@ pub fn json_schema() -> Value {
         if entry.required
             && !place.is_empty()
             && let Some(section) = section.as_object_mut()
-            && let Some(required) = section
-                .entry("required")
-                .or_insert_with(|| json!([]))
-                .as_array_mut()
+            && let Some(required) = section.entry("required").or_insert_with(|| json!([])).as_array_mut()
         {
             required.push(json!(name));
         }
-        let property = section
-            .get_mut("properties")
-            .and_then(|all| all.get_mut(name));
+        let property = section.get_mut("properties").and_then(|all| all.get_mut(name));
         if let Some(property) = property.and_then(Value::as_object_mut) {
             complete(property, &entry);
         }
@@ -40,24 +35,15 @@ pub fn json_schema() -> Value {
 /// What the structs say: names, types and doc comments.
 pub(crate) fn of_structs() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings
-        .into_generator()
-        .into_root_schema_for::<Config>()
-        .to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<Config>().to_value();
     unwrap_lines(&mut schema);
     schema
 }
 
 /// Every key, its default and its limits, as the reader of the file knows them.
 pub(crate) fn entries() -> Vec<Entry> {
-    let client = Item {
-        raw: Raw::Table(Table::new()),
-        line: 0,
-    };
-    let clients = Item {
-        raw: Raw::List(vec![client]),
-        line: 0,
-    };
+    let client = Item { raw: Raw::Table(Table::new()), line: 0 };
+    let clients = Item { raw: Raw::List(vec![client]), line: 0 };
     let mut reader = Reader::of_nothing(Table::from([("clients".to_owned(), clients)]));
     Config::read(&mut reader);
     let mut entries = reader.into_entries();
@@ -71,30 +57,18 @@ pub(crate) fn section<'s>(schema: &'s Value, place: &str) -> Option<&'s Value> {
     if place.is_empty() {
         return Some(schema);
     }
-    let (name, listed) = place
-        .strip_suffix("[]")
-        .map_or((place, false), |name| (name, true));
+    let (name, listed) = place.strip_suffix("[]").map_or((place, false), |name| (name, true));
     let found = schema.get("properties")?.get(name)?;
-    if listed {
-        found.get("items")
-    } else {
-        Some(found)
-    }
+    if listed { found.get("items") } else { Some(found) }
 }
 
 fn section_mut<'s>(schema: &'s mut Value, place: &str) -> Option<&'s mut Value> {
     if place.is_empty() {
         return Some(schema);
     }
-    let (name, listed) = place
-        .strip_suffix("[]")
-        .map_or((place, false), |name| (name, true));
+    let (name, listed) = place.strip_suffix("[]").map_or((place, false), |name| (name, true));
     let found = schema.get_mut("properties")?.get_mut(name)?;
-    if listed {
-        found.get_mut("items")
-    } else {
-        Some(found)
-    }
+    if listed { found.get_mut("items") } else { Some(found) }
 }
 
 /// Adds what only the rule of the key knows.

@@ -17,24 +17,17 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 /// The candidate that differs least from `word`, if it differs little enough to be a slip.
-pub(crate) fn nearest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 4);
     let rated = |name: &'c str| {
         let lower = name.to_lowercase();
         let distance = strsim::damerau_levenshtein(&word, &lower);
         // "logging" for "log", "secret" for "secret_file": far in letters, near in mind.
-        let begins = (lower.len() >= 3 && word.starts_with(&lower))
-            || (word.len() >= 3 && lower.starts_with(&word));
+        let begins = (lower.len() >= 3 && word.starts_with(&lower)) || (word.len() >= 3 && lower.starts_with(&word));
         (distance <= allowed || begins).then_some((distance, name))
     };
-    let best = candidates
-        .into_iter()
-        .filter_map(rated)
-        .min_by_key(|(distance, _)| *distance);
+    let best = candidates.into_iter().filter_map(rated).min_by_key(|(distance, _)| *distance);
     best.map(|(_, name)| name)
 }
 
@@ -47,17 +40,9 @@ pub(crate) fn key<'k>(section: &str, name: &str, keys: &[&'k str]) -> Option<&'k
         .or_else(|| keys.iter().copied().find(|key| leaf(key) == name))
         .or_else(|| {
             let near = nearest(name, keys.iter().copied().filter(here).map(leaf))?;
-            keys.iter()
-                .copied()
-                .filter(here)
-                .find(|key| leaf(key) == near)
+            keys.iter().copied().filter(here).find(|key| leaf(key) == near)
         })
-        .or_else(|| {
-            FOREIGN
-                .iter()
-                .find(|(foreign, _)| *foreign == name)
-                .and_then(|(_, key)| exact(key))
-        })
+        .or_else(|| FOREIGN.iter().find(|(foreign, _)| *foreign == name).and_then(|(_, key)| exact(key)))
         .or_else(|| {
             let near = nearest(name, keys.iter().copied().map(leaf))?;
             keys.iter().copied().find(|key| leaf(key) == near)
@@ -68,20 +53,11 @@ pub(crate) fn key<'k>(section: &str, name: &str, keys: &[&'k str]) -> Option<&'k
 mod tests {
     use super::*;
 
-    const KEYS: &[&str] = &[
-        "public_url",
-        "server.listen",
-        "server.trust_proxy",
-        "log.level",
-        "clients[].id",
-    ];
+    const KEYS: &[&str] = &["public_url", "server.listen", "server.trust_proxy", "log.level", "clients[].id"];
 
     #[test]
     fn a_slip_in_the_same_section_wins() {
-        assert_eq!(
-            key("server", "trust_proxies", KEYS),
-            Some("server.trust_proxy")
-        );
+        assert_eq!(key("server", "trust_proxies", KEYS), Some("server.trust_proxy"));
         assert_eq!(key("server", "lissen", KEYS), Some("server.listen"));
     }
 

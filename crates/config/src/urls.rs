@@ -57,25 +57,18 @@ fn is_loopback(url: &Url) -> bool {
 
 impl Setting for PublicUrl {
     fn expected() -> String {
-        "an https address without path, query and trailing slash (http only for a loopback host)"
-            .to_owned()
+        "an https address without path, query and trailing slash (http only for a loopback host)".to_owned()
     }
 
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         let text = raw.text(&Self::expected())?;
         let wrong = |what: &str, better: Option<String>| {
-            Err(Wrong::new(Code::NotUnderstood, what, Self::expected())
-                .better(better.map(Shown::Quoted)))
+            Err(Wrong::new(Code::NotUnderstood, what, Self::expected()).better(better.map(Shown::Quoted)))
         };
-        let Some(url) = Url::parse(text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "https" | "http"))
-        else {
+        let Some(url) = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http")) else {
             let with_scheme = Url::parse(&format!("https://{text}"))
                 .ok()
-                .filter(|url| {
-                    !text.contains("://") && url.host_str().is_some_and(|h| h.contains('.'))
-                })
+                .filter(|url| !text.contains("://") && url.host_str().is_some_and(|h| h.contains('.')))
                 .map(|url| url.origin().ascii_serialization());
             return wrong("is not a web address", with_scheme);
         };
@@ -160,9 +153,7 @@ impl Setting for DatabaseUrl {
             return Err(Wrong::new(Code::NotInThisVersion, what, Self::expected()));
         }
         if path.contains('?') || path.chars().any(char::is_control) {
-            let better = path
-                .split_once('?')
-                .map(|(path, _)| Shown::Quoted(format!("sqlite:{path}")));
+            let better = path.split_once('?').map(|(path, _)| Shown::Quoted(format!("sqlite:{path}")));
             return Err(wrong("has options; there are none").better(better));
         }
         Ok(Self(PathBuf::from(path)))
@@ -189,12 +180,8 @@ impl Setting for Audience {
             return wrong("is not an absolute URI");
         }
         match text.split_once('#') {
-            Some((before, _)) => {
-                Err(
-                    Wrong::new(Code::NotUnderstood, "has a fragment", Self::expected())
-                        .better(Some(Shown::Quoted(before.to_owned()))),
-                )
-            }
+            Some((before, _)) => Err(Wrong::new(Code::NotUnderstood, "has a fragment", Self::expected())
+                .better(Some(Shown::Quoted(before.to_owned())))),
             None => Ok(Self(text.to_owned())),
         }
     }
@@ -215,20 +202,14 @@ impl Setting for SupportUrl {
 
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         let text = raw.text(&Self::expected())?;
-        let url = Url::parse(text)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "https" | "mailto"));
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "mailto"));
         let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
         if let Some(url) = url.filter(|_| clean) {
             return Ok(Self(url.to_string()));
         }
         let mail = text.contains('@') && !text.contains(':') && clean;
-        Err(Wrong::new(
-            Code::NotUnderstood,
-            "is not an address for a link",
-            Self::expected(),
-        )
-        .better(mail.then(|| Shown::Quoted(format!("mailto:{text}")))))
+        Err(Wrong::new(Code::NotUnderstood, "is not an address for a link", Self::expected())
+            .better(mail.then(|| Shown::Quoted(format!("mailto:{text}")))))
     }
 
     fn show(&self) -> Shown {
@@ -253,45 +234,17 @@ mod tests {
             ("nonsense", "is not a web address", None),
             ("ftp://id.example.ua", "is not a web address", None),
             ("http://id.example.ua", "must be https", id),
-            (
-                "http://localhost.example.ua",
-                "must be https",
-                Some("https://localhost.example.ua"),
-            ),
+            ("http://localhost.example.ua", "must be https", Some("https://localhost.example.ua")),
             ("https://id.example.ua/", "ends with a slash", id),
-            (
-                "https://id.example.ua/auth",
-                "has a path, which this version cannot serve",
-                id,
-            ),
+            ("https://id.example.ua/auth", "has a path, which this version cannot serve", id),
             ("https://id.example.ua?x=1", "has a query", id),
             ("https://id.example.ua#x", "has a fragment", id),
             ("https://u:p@id.example.ua", "contains a user name", id),
-            (
-                "https://ID.example.ua",
-                "is not written the way browsers send it",
-                id,
-            ),
-            (
-                "https://id.example.ua:443",
-                "is not written the way browsers send it",
-                id,
-            ),
-            (
-                "https://ід.укр",
-                "is not written the way browsers send it",
-                Some("https://xn--d1a1e.xn--j1amh"),
-            ),
-            (
-                " https://id.example.ua",
-                "is not written the way browsers send it",
-                id,
-            ),
-            (
-                "http://127.1:8420",
-                "is not written the way browsers send it",
-                Some("http://127.0.0.1:8420"),
-            ),
+            ("https://ID.example.ua", "is not written the way browsers send it", id),
+            ("https://id.example.ua:443", "is not written the way browsers send it", id),
+            ("https://ід.укр", "is not written the way browsers send it", Some("https://xn--d1a1e.xn--j1amh")),
+            (" https://id.example.ua", "is not written the way browsers send it", id),
+            ("http://127.1:8420", "is not written the way browsers send it", Some("http://127.0.0.1:8420")),
         ];
         for (text, what, better) in cases {
             let wrong = Err((what.to_owned(), better.map(str::to_owned)));
@@ -314,9 +267,7 @@ mod tests {
     }
 
     fn database(text: &str) -> Result<PathBuf, (Code, String)> {
-        DatabaseUrl::read(&Raw::Text(text.to_owned()))
-            .map(|url| url.0)
-            .map_err(|wrong| (wrong.code, wrong.what))
+        DatabaseUrl::read(&Raw::Text(text.to_owned())).map(|url| url.0).map_err(|wrong| (wrong.code, wrong.what))
     }
 
     #[test]
@@ -332,16 +283,9 @@ mod tests {
             ("sqlite:brama.db?mode=ro", Code::NotUnderstood),
         ];
         for (text, code) in cases {
-            assert_eq!(
-                database(text).map_err(|(code, _)| code),
-                Err(code),
-                "{text}"
-            );
+            assert_eq!(database(text).map_err(|(code, _)| code), Err(code), "{text}");
         }
         assert_eq!(database("sqlite:brama.db"), Ok("brama.db".into()));
-        assert_eq!(
-            database("sqlite:///var/brama.db"),
-            Ok("/var/brama.db".into())
-        );
+        assert_eq!(database("sqlite:///var/brama.db"), Ok("/var/brama.db".into()));
     }
 }

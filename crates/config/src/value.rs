@@ -69,12 +69,8 @@ impl Raw {
 pub(crate) fn shown(text: &str) -> String {
     let masked = match text.split_once("://") {
         Some((scheme, rest)) => {
-            let (rest, query) = rest
-                .split_once('?')
-                .map_or((rest, ""), |(rest, _)| (rest, "?…"));
-            let (user, host) = rest
-                .rsplit_once('@')
-                .map_or(("", rest), |(_, host)| ("***@", host));
+            let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?…"));
+            let (user, host) = rest.rsplit_once('@').map_or(("", rest), |(_, host)| ("***@", host));
             format!("{scheme}://{user}{host}{query}")
         }
         None => text.to_owned(),
@@ -107,14 +103,7 @@ impl Shown {
             Self::Bare(text) => text.clone(),
             Self::Quoted(text) => quote(text),
             Self::List(items) => {
-                format!(
-                    "[{}]",
-                    items
-                        .iter()
-                        .map(|item| quote(item))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                )
+                format!("[{}]", items.iter().map(|item| quote(item)).collect::<Vec<_>>().join(", "))
             }
         }
     }
@@ -146,13 +135,7 @@ pub(crate) struct Wrong {
 
 impl Wrong {
     pub(crate) fn new(code: Code, what: &str, expected: impl Into<String>) -> Self {
-        Self {
-            code,
-            what: what.to_owned(),
-            expected: expected.into(),
-            better: None,
-            item: None,
-        }
+        Self { code, what: what.to_owned(), expected: expected.into(), better: None, item: None }
     }
 
     pub(crate) fn better(mut self, better: Option<Shown>) -> Self {
@@ -198,10 +181,7 @@ impl Setting for PathBuf {
 
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         raw.text(&Self::expected())?;
-        String::read(raw).map(Self::from).map_err(|wrong| Wrong {
-            expected: Self::expected(),
-            ..wrong
-        })
+        String::read(raw).map(Self::from).map_err(|wrong| Wrong { expected: Self::expected(), ..wrong })
     }
 
     fn show(&self) -> Shown {
@@ -215,21 +195,11 @@ impl Setting for bool {
     }
 
     fn read(raw: &Raw) -> Result<Self, Wrong> {
-        let wrong = || {
-            Wrong::new(
-                Code::WrongType,
-                "is neither true nor false",
-                Self::expected(),
-            )
-        };
+        let wrong = || Wrong::new(Code::WrongType, "is neither true nor false", Self::expected());
         match raw {
             Raw::Boolean(b) => Ok(*b),
-            Raw::Words(text) | Raw::Secret { content: text, .. } => {
-                text.parse().map_err(|_| wrong())
-            }
-            Raw::Text(text) => {
-                Err(wrong().better(text.parse::<bool>().ok().map(|value| value.show())))
-            }
+            Raw::Words(text) | Raw::Secret { content: text, .. } => text.parse().map_err(|_| wrong()),
+            Raw::Text(text) => Err(wrong().better(text.parse::<bool>().ok().map(|value| value.show()))),
             _ => Err(wrong()),
         }
     }
@@ -247,24 +217,15 @@ macro_rules! whole_number {
             }
 
             fn read(raw: &Raw) -> Result<Self, Wrong> {
-                let wrong =
-                    || Wrong::new(Code::WrongType, "is not a whole number", Self::expected());
-                let outside = || {
-                    Wrong::new(
-                        Code::OutOfRange,
-                        "is far outside its limits",
-                        Self::expected(),
-                    )
-                };
+                let wrong = || Wrong::new(Code::WrongType, "is not a whole number", Self::expected());
+                let outside = || Wrong::new(Code::OutOfRange, "is far outside its limits", Self::expected());
                 match raw {
                     Raw::Integer(n) => Self::try_from(*n).map_err(|_| outside()),
                     Raw::Words(text) | Raw::Secret { content: text, .. } => {
                         let n = text.trim().parse::<i128>().map_err(|_| wrong())?;
                         Self::try_from(n).map_err(|_| outside())
                     }
-                    Raw::Text(text) => {
-                        Err(wrong().better(text.parse::<Self>().ok().map(|n| n.show())))
-                    }
+                    Raw::Text(text) => Err(wrong().better(text.parse::<Self>().ok().map(|n| n.show()))),
                     _ => Err(wrong()),
                 }
             }
@@ -287,14 +248,14 @@ impl Setting for Duration {
     fn read(raw: &Raw) -> Result<Self, Wrong> {
         if let Raw::Integer(n) = raw {
             let what = "is a number without a unit";
-            return Err(Wrong::new(Code::WrongType, what, Self::expected())
-                .better(Some(Shown::Quoted(format!("{n}s")))));
+            return Err(
+                Wrong::new(Code::WrongType, what, Self::expected()).better(Some(Shown::Quoted(format!("{n}s"))))
+            );
         }
         let text = raw.text(&Self::expected())?;
         duration::parse(text).map_err(|why| {
             let bare = text.trim().parse::<u64>().ok();
-            Wrong::new(Code::NotUnderstood, why, Self::expected())
-                .better(bare.map(|n| Shown::Quoted(format!("{n}s"))))
+            Wrong::new(Code::NotUnderstood, why, Self::expected()).better(bare.map(|n| Shown::Quoted(format!("{n}s"))))
         })
     }
 
@@ -316,16 +277,8 @@ impl Setting for SocketAddr {
                 "*" => "0.0.0.0",
                 _ => "127.0.0.1",
             };
-            let better = port
-                .parse::<u16>()
-                .ok()
-                .map(|port| Shown::Quoted(format!("{host}:{port}")));
-            Wrong::new(
-                Code::NotUnderstood,
-                "is not an IP address and a port",
-                Self::expected(),
-            )
-            .better(better)
+            let better = port.parse::<u16>().ok().map(|port| Shown::Quoted(format!("{host}:{port}")));
+            Wrong::new(Code::NotUnderstood, "is not an IP address and a port", Self::expected()).better(better)
         })
     }
 
@@ -384,14 +337,9 @@ impl<T: Setting> Setting for Vec<T> {
                 .collect(),
             Raw::Text(text) => {
                 let what = "is one text where a list belongs";
-                Err(Wrong::new(Code::WrongType, what, Self::expected())
-                    .better(Some(Shown::List(vec![text.clone()]))))
+                Err(Wrong::new(Code::WrongType, what, Self::expected()).better(Some(Shown::List(vec![text.clone()]))))
             }
-            _ => Err(Wrong::new(
-                Code::WrongType,
-                "is not a list",
-                Self::expected(),
-            )),
+            _ => Err(Wrong::new(Code::WrongType, "is not a list", Self::expected())),
         }
     }
 
@@ -402,14 +350,11 @@ impl<T: Setting> Setting for Vec<T> {
 
 /// The list with the item at `at` replaced; items that are no text are left out.
 fn replaced(items: &[Item], at: usize, better: &Shown) -> Shown {
-    let texts = items
-        .iter()
-        .enumerate()
-        .filter_map(|(i, item)| match &item.raw {
-            _ if i == at => Some(better.words()),
-            Raw::Text(text) => Some(text.clone()),
-            _ => None,
-        });
+    let texts = items.iter().enumerate().filter_map(|(i, item)| match &item.raw {
+        _ if i == at => Some(better.words()),
+        Raw::Text(text) => Some(text.clone()),
+        _ => None,
+    });
     Shown::List(texts.collect())
 }
 
@@ -417,36 +362,22 @@ fn replaced(items: &[Item], at: usize, better: &Shown) -> Shown {
 pub(crate) fn choose<T: Copy>(raw: &Raw, choices: &[(&str, T)]) -> Result<T, Wrong> {
     let names = choices.iter().map(|(name, _)| *name);
     let text = raw.text(&one_of(choices))?;
-    choices
-        .iter()
-        .find(|(name, _)| *name == text)
-        .map(|(_, value)| *value)
-        .ok_or_else(|| {
-            let better = suggest::nearest(text, names);
-            Wrong::new(
-                Code::NotUnderstood,
-                "is none of its choices",
-                one_of(choices),
-            )
+    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let better = suggest::nearest(text, names);
+        Wrong::new(Code::NotUnderstood, "is none of its choices", one_of(choices))
             .better(better.map(|name| Shown::Quoted(name.to_owned())))
-        })
+    })
 }
 
 /// The name of `value` among `choices`.
 pub(crate) fn name_of<T: PartialEq>(value: &T, choices: &[(&str, T)]) -> Shown {
-    let name = choices
-        .iter()
-        .find(|(_, choice)| choice == value)
-        .map_or("", |(name, _)| *name);
+    let name = choices.iter().find(|(_, choice)| choice == value).map_or("", |(name, _)| *name);
     Shown::Quoted(name.to_owned())
 }
 
 /// All names, in words.
 pub(crate) fn one_of<T>(choices: &[(&str, T)]) -> String {
-    let names: Vec<String> = choices
-        .iter()
-        .map(|(name, _)| format!("\"{name}\""))
-        .collect();
+    let names: Vec<String> = choices.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     format!("one of {}", names.join(", "))
 }
 
@@ -457,10 +388,7 @@ mod tests {
     #[test]
     fn what_is_shown_has_no_password_and_no_control_character() {
         let cases = [
-            (
-                "postgres://u:p@ss/w@db/x?password=q",
-                "postgres://***@db/x?…",
-            ),
+            ("postgres://u:p@ss/w@db/x?password=q", "postgres://***@db/x?…"),
             ("a\u{1b}[31mred", "a\\u{1b}[31mred"),
             ("Брама \"їжак\"", "Брама \"їжак\""),
         ];
@@ -472,10 +400,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_shown() {
-        let raw = Raw::Secret {
-            content: "hunter2".into(),
-            path: "/run/s".into(),
-        };
+        let raw = Raw::Secret { content: "hunter2".into(), path: "/run/s".into() };
         assert_eq!(raw.got(), "the content of /run/s");
     }
 }

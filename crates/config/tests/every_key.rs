@@ -1,11 +1,6 @@
 //! Promise X4: every start-up failure says what, where, why, how to fix it, and has a code.
 //! One bad configuration for each key.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,12 +12,7 @@ fn problems(text: &str) -> Vec<Problem> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("brama.toml");
     fs::write(&path, text).unwrap();
-    let sources = Sources {
-        file: Some(path),
-        env: BTreeMap::new(),
-        flags: Vec::new(),
-        profile: Profile::Production,
-    };
+    let sources = Sources { file: Some(path), env: BTreeMap::new(), flags: Vec::new(), profile: Profile::Production };
     load(sources).err().unwrap_or_default()
 }
 
@@ -35,20 +25,8 @@ const TIME: &str = "a length of time";
 const LIST: &str = "a list";
 
 const CASES: &[Case] = &[
-    (
-        "public_url",
-        "\"http://id.example.ua\"",
-        Code::NotUnderstood,
-        "https",
-        "public_url = \"https://id.example.ua\"",
-    ),
-    (
-        "data_dir",
-        "\"\"",
-        Code::NotUnderstood,
-        PATH,
-        "data_dir = \"/var/lib/brama\"",
-    ),
+    ("public_url", "\"http://id.example.ua\"", Code::NotUnderstood, "https", "public_url = \"https://id.example.ua\""),
+    ("data_dir", "\"\"", Code::NotUnderstood, PATH, "data_dir = \"/var/lib/brama\""),
     (
         "server.listen",
         "\"localhost:8420\"",
@@ -56,20 +34,8 @@ const CASES: &[Case] = &[
         "an IP address and a port",
         "listen = \"127.0.0.1:8420\"",
     ),
-    (
-        "server.trust_proxy",
-        "[\"10.1.2.3/8\"]",
-        Code::NotUnderstood,
-        "a network",
-        "trust_proxy = [\"10.0.0.0/8\"]",
-    ),
-    (
-        "server.shutdown_grace",
-        "30",
-        Code::WrongType,
-        TIME,
-        "shutdown_grace = \"30s\"",
-    ),
+    ("server.trust_proxy", "[\"10.1.2.3/8\"]", Code::NotUnderstood, "a network", "trust_proxy = [\"10.0.0.0/8\"]"),
+    ("server.shutdown_grace", "30", Code::WrongType, TIME, "shutdown_grace = \"30s\""),
     (
         "database.url",
         "\"postgres://brama:geheim@db/brama\"",
@@ -77,27 +43,9 @@ const CASES: &[Case] = &[
         "sqlite:",
         "url = \"sqlite:/var/lib/brama/brama.db\"",
     ),
-    (
-        "database.group_commit_max",
-        "0",
-        Code::OutOfRange,
-        "from 1 to 8192",
-        "group_commit_max = 1",
-    ),
-    (
-        "database.readers",
-        "\"4\"",
-        Code::WrongType,
-        "a whole number",
-        "readers = 4",
-    ),
-    (
-        "secrets.key_file",
-        "true",
-        Code::WrongType,
-        PATH,
-        "key_file = \"/var/lib/brama/master.key\"",
-    ),
+    ("database.group_commit_max", "0", Code::OutOfRange, "from 1 to 8192", "group_commit_max = 1"),
+    ("database.readers", "\"4\"", Code::WrongType, "a whole number", "readers = 4"),
+    ("secrets.key_file", "true", Code::WrongType, PATH, "key_file = \"/var/lib/brama/master.key\""),
     (
         "tokens.access_token_ttl",
         "\"2h\"",
@@ -105,34 +53,10 @@ const CASES: &[Case] = &[
         "from 5s to 1h: an access token cannot be called back",
         "access_token_ttl = \"1h\"",
     ),
-    (
-        "tokens.refresh_token_ttl",
-        "\"91d\"",
-        Code::OutOfRange,
-        "to 90d",
-        "refresh_token_ttl = \"90d\"",
-    ),
-    (
-        "tokens.id_token_ttl",
-        "\"1s\"",
-        Code::OutOfRange,
-        "from 5s",
-        "id_token_ttl = \"5s\"",
-    ),
-    (
-        "tokens.authorization_code_ttl",
-        "\"61s\"",
-        Code::OutOfRange,
-        "to 1m",
-        "authorization_code_ttl = \"1m\"",
-    ),
-    (
-        "tokens.refresh_window",
-        "\"11m\"",
-        Code::OutOfRange,
-        "to 10m",
-        "refresh_window = \"10m\"",
-    ),
+    ("tokens.refresh_token_ttl", "\"91d\"", Code::OutOfRange, "to 90d", "refresh_token_ttl = \"90d\""),
+    ("tokens.id_token_ttl", "\"1s\"", Code::OutOfRange, "from 5s", "id_token_ttl = \"5s\""),
+    ("tokens.authorization_code_ttl", "\"61s\"", Code::OutOfRange, "to 1m", "authorization_code_ttl = \"1m\""),
+    ("tokens.refresh_window", "\"11m\"", Code::OutOfRange, "to 10m", "refresh_window = \"10m\""),
     (
         "tokens.default_audience",
         "\"/api\"",
@@ -140,160 +64,28 @@ const CASES: &[Case] = &[
         "an absolute URI",
         "default_audience = \"https://id.example.ua/api\"",
     ),
-    (
-        "sessions.absolute",
-        "\"31d\"",
-        Code::OutOfRange,
-        "to 30d",
-        "absolute = \"30d\"",
-    ),
-    (
-        "sessions.idle",
-        "\"8d\"",
-        Code::Contradiction,
-        "at most 7d",
-        "idle = \"7d\"",
-    ),
-    (
-        "sessions.remember_absolute",
-        "\"31d\"",
-        Code::OutOfRange,
-        "NIST",
-        "remember_absolute = \"30d\"",
-    ),
-    (
-        "sessions.remember_idle",
-        "\"soon\"",
-        Code::NotUnderstood,
-        TIME,
-        "remember_idle = \"14d\"",
-    ),
-    (
-        "sessions.max_per_user",
-        "-1",
-        Code::OutOfRange,
-        "from 1 to 1000",
-        "max_per_user = 50",
-    ),
-    (
-        "sessions.sign_in_ttl",
-        "\"10m\"",
-        Code::OutOfRange,
-        "half an hour",
-        "sign_in_ttl = \"30m\"",
-    ),
-    (
-        "passwords.min_length",
-        "7",
-        Code::OutOfRange,
-        "from 8 to 64",
-        "min_length = 8",
-    ),
-    (
-        "passwords.argon2_memory_kib",
-        "1",
-        Code::TooWeak,
-        "19456 with 2",
-        "argon2_memory_kib = 19456",
-    ),
-    (
-        "passwords.argon2_iterations",
-        "1",
-        Code::TooWeak,
-        "47104 KiB with 1",
-        "argon2_memory_kib = 47104",
-    ),
-    (
-        "passwords.argon2_parallelism",
-        "0",
-        Code::OutOfRange,
-        "from 1",
-        "argon2_parallelism = 1",
-    ),
-    (
-        "passwords.hash_threads",
-        "0",
-        Code::OutOfRange,
-        "from 1",
-        "hash_threads = 1",
-    ),
-    (
-        "passwords.hash_queue",
-        "1.5",
-        Code::WrongType,
-        "a whole number",
-        "hash_queue = ",
-    ),
-    (
-        "passwords.hash_wait",
-        "\"5 minutes\"",
-        Code::OutOfRange,
-        "to 30s",
-        "hash_wait = \"30s\"",
-    ),
-    (
-        "throttle.account_free",
-        "101",
-        Code::OutOfRange,
-        "to 100",
-        "account_free = 100",
-    ),
-    (
-        "throttle.account_window",
-        "\"1s\"",
-        Code::OutOfRange,
-        "from 1m",
-        "account_window = \"1m\"",
-    ),
-    (
-        "throttle.address_failures",
-        "\"many\"",
-        Code::WrongType,
-        "a whole number",
-        "address_failures = 30",
-    ),
-    (
-        "throttle.address_window",
-        "\"25h\"",
-        Code::OutOfRange,
-        "to 1d",
-        "address_window = \"1d\"",
-    ),
-    (
-        "throttle.address_requests_per_minute",
-        "0",
-        Code::OutOfRange,
-        "from 1",
-        "address_requests_per_minute = 1",
-    ),
-    (
-        "throttle.network_failures",
-        "[]",
-        Code::WrongType,
-        "a whole number",
-        "network_failures = 200",
-    ),
-    (
-        "throttle.exempt_addresses",
-        "\"10.0.0.1\"",
-        Code::WrongType,
-        LIST,
-        "exempt_addresses = [\"10.0.0.1\"]",
-    ),
-    (
-        "pages.site_name",
-        "\"  \"",
-        Code::NotUnderstood,
-        TEXT,
-        "site_name = \"Brama\"",
-    ),
-    (
-        "pages.default_locale",
-        "\"ua\"",
-        Code::NotUnderstood,
-        "one of \"en\", \"uk\"",
-        "default_locale = \"uk\"",
-    ),
+    ("sessions.absolute", "\"31d\"", Code::OutOfRange, "to 30d", "absolute = \"30d\""),
+    ("sessions.idle", "\"8d\"", Code::Contradiction, "at most 7d", "idle = \"7d\""),
+    ("sessions.remember_absolute", "\"31d\"", Code::OutOfRange, "NIST", "remember_absolute = \"30d\""),
+    ("sessions.remember_idle", "\"soon\"", Code::NotUnderstood, TIME, "remember_idle = \"14d\""),
+    ("sessions.max_per_user", "-1", Code::OutOfRange, "from 1 to 1000", "max_per_user = 50"),
+    ("sessions.sign_in_ttl", "\"10m\"", Code::OutOfRange, "half an hour", "sign_in_ttl = \"30m\""),
+    ("passwords.min_length", "7", Code::OutOfRange, "from 8 to 64", "min_length = 8"),
+    ("passwords.argon2_memory_kib", "1", Code::TooWeak, "19456 with 2", "argon2_memory_kib = 19456"),
+    ("passwords.argon2_iterations", "1", Code::TooWeak, "47104 KiB with 1", "argon2_memory_kib = 47104"),
+    ("passwords.argon2_parallelism", "0", Code::OutOfRange, "from 1", "argon2_parallelism = 1"),
+    ("passwords.hash_threads", "0", Code::OutOfRange, "from 1", "hash_threads = 1"),
+    ("passwords.hash_queue", "1.5", Code::WrongType, "a whole number", "hash_queue = "),
+    ("passwords.hash_wait", "\"5 minutes\"", Code::OutOfRange, "to 30s", "hash_wait = \"30s\""),
+    ("throttle.account_free", "101", Code::OutOfRange, "to 100", "account_free = 100"),
+    ("throttle.account_window", "\"1s\"", Code::OutOfRange, "from 1m", "account_window = \"1m\""),
+    ("throttle.address_failures", "\"many\"", Code::WrongType, "a whole number", "address_failures = 30"),
+    ("throttle.address_window", "\"25h\"", Code::OutOfRange, "to 1d", "address_window = \"1d\""),
+    ("throttle.address_requests_per_minute", "0", Code::OutOfRange, "from 1", "address_requests_per_minute = 1"),
+    ("throttle.network_failures", "[]", Code::WrongType, "a whole number", "network_failures = 200"),
+    ("throttle.exempt_addresses", "\"10.0.0.1\"", Code::WrongType, LIST, "exempt_addresses = [\"10.0.0.1\"]"),
+    ("pages.site_name", "\"  \"", Code::NotUnderstood, TEXT, "site_name = \"Brama\""),
+    ("pages.default_locale", "\"ua\"", Code::NotUnderstood, "one of \"en\", \"uk\"", "default_locale = \"uk\""),
     (
         "pages.support_url",
         "\"help@example.ua\"",
@@ -301,41 +93,11 @@ const CASES: &[Case] = &[
         "mailto:",
         "support_url = \"mailto:help@example.ua\"",
     ),
-    (
-        "log.format",
-        "\"JSON\"",
-        Code::NotUnderstood,
-        "one of",
-        "format = \"json\"",
-    ),
-    (
-        "log.level",
-        "\"warning\"",
-        Code::NotUnderstood,
-        "one of",
-        "level = \"warn\"",
-    ),
-    (
-        "clients[].id",
-        "5",
-        Code::WrongType,
-        TEXT,
-        "id = \"shop-web\"",
-    ),
-    (
-        "clients[].type",
-        "\"\"",
-        Code::NotUnderstood,
-        TEXT,
-        "type = \"browser\"",
-    ),
-    (
-        "clients[].name",
-        "false",
-        Code::WrongType,
-        TEXT,
-        "name = \"x\"",
-    ),
+    ("log.format", "\"JSON\"", Code::NotUnderstood, "one of", "format = \"json\""),
+    ("log.level", "\"warning\"", Code::NotUnderstood, "one of", "level = \"warn\""),
+    ("clients[].id", "5", Code::WrongType, TEXT, "id = \"shop-web\""),
+    ("clients[].type", "\"\"", Code::NotUnderstood, TEXT, "type = \"browser\""),
+    ("clients[].name", "false", Code::WrongType, TEXT, "name = \"x\""),
     (
         "clients[].redirect_uris",
         "\"https://a.example/cb\"",
@@ -343,56 +105,17 @@ const CASES: &[Case] = &[
         LIST,
         "redirect_uris = [\"https://a.example/cb\"]",
     ),
-    (
-        "clients[].post_logout_redirect_uris",
-        "1",
-        Code::WrongType,
-        LIST,
-        "post_logout_redirect_uris = [",
-    ),
-    (
-        "clients[].origins",
-        "[1]",
-        Code::WrongType,
-        TEXT,
-        "origins = [",
-    ),
-    (
-        "clients[].scopes",
-        "\"openid\"",
-        Code::WrongType,
-        LIST,
-        "scopes = [\"openid\"]",
-    ),
-    (
-        "clients[].first_party",
-        "\"true\"",
-        Code::WrongType,
-        "true or false",
-        "first_party = true",
-    ),
-    (
-        "clients[].refresh_delivery",
-        "[]",
-        Code::WrongType,
-        TEXT,
-        "refresh_delivery = \"auto\"",
-    ),
-    (
-        "clients[].secret_file",
-        "{}",
-        Code::WrongType,
-        PATH,
-        "secret_file = \"/etc/brama/shop.secret\"",
-    ),
+    ("clients[].post_logout_redirect_uris", "1", Code::WrongType, LIST, "post_logout_redirect_uris = ["),
+    ("clients[].origins", "[1]", Code::WrongType, TEXT, "origins = ["),
+    ("clients[].scopes", "\"openid\"", Code::WrongType, LIST, "scopes = [\"openid\"]"),
+    ("clients[].first_party", "\"true\"", Code::WrongType, "true or false", "first_party = true"),
+    ("clients[].refresh_delivery", "[]", Code::WrongType, TEXT, "refresh_delivery = \"auto\""),
+    ("clients[].secret_file", "{}", Code::WrongType, PATH, "secret_file = \"/etc/brama/shop.secret\""),
 ];
 
 /// A file whose only mistake is `key`, and the line of it.
 fn file_with(key: &str, value: &str) -> (String, u32) {
-    let own = format!(
-        "{} = {value}",
-        key.rsplit_once('.').map_or(key, |(_, name)| name)
-    );
+    let own = format!("{} = {value}", key.rsplit_once('.').map_or(key, |(_, name)| name));
     if key == "public_url" {
         return (format!("# one\n{own}\n"), 2);
     }
@@ -421,26 +144,10 @@ fn x4_every_key_says_what_where_why_and_how_to_fix_it() {
         };
         assert_eq!(problem.code, *code, "{problem}");
         assert_eq!(problem.line(), Some(line), "{problem}");
-        assert_eq!(
-            problem.key.as_deref(),
-            Some(key.replace("[]", "[0]").as_str()),
-            "{problem}"
-        );
-        assert!(
-            problem.what.contains('`') || *code == Code::TooWeak,
-            "{problem}"
-        );
-        assert!(
-            problem.got.as_ref().is_some_and(|got| !got.is_empty()),
-            "{problem}"
-        );
-        assert!(
-            problem
-                .expected
-                .as_ref()
-                .is_some_and(|e| e.contains(expected)),
-            "{problem}"
-        );
+        assert_eq!(problem.key.as_deref(), Some(key.replace("[]", "[0]").as_str()), "{problem}");
+        assert!(problem.what.contains('`') || *code == Code::TooWeak, "{problem}");
+        assert!(problem.got.as_ref().is_some_and(|got| !got.is_empty()), "{problem}");
+        assert!(problem.expected.as_ref().is_some_and(|e| e.contains(expected)), "{problem}");
         assert!(problem.fix.starts_with(fix), "{problem}");
         assert!(!problem.to_string().contains("geheim"), "{problem}");
     }
@@ -452,13 +159,8 @@ fn x4_the_fix_is_accepted() {
     for (key, value, ..) in CASES {
         let (text, _) = file_with(key, value);
         let found = problems(&text);
-        let [problem] = found.as_slice() else {
-            panic!("{key}: {found:#?}")
-        };
-        let own = format!(
-            "{} = {value}\n",
-            key.rsplit_once('.').map_or(*key, |(_, name)| name)
-        );
+        let [problem] = found.as_slice() else { panic!("{key}: {found:#?}") };
+        let own = format!("{} = {value}\n", key.rsplit_once('.').map_or(*key, |(_, name)| name));
         let fixed = match problem.code {
             Code::TooWeak if *key == "passwords.argon2_iterations" => {
                 text.replace(&own, &format!("{own}{}\n", problem.fix))
@@ -478,11 +180,7 @@ fn x4_the_table_has_every_key() {
         match property["properties"].as_object().or(listed) {
             None => drop(keys.insert(name.clone())),
             Some(inner) => {
-                let place = if listed.is_some() {
-                    format!("{name}[]")
-                } else {
-                    name.clone()
-                };
+                let place = if listed.is_some() { format!("{name}[]") } else { name.clone() };
                 keys.extend(inner.keys().map(|key| format!("{place}.{key}")));
             }
         }

@@ -4,20 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use brama_config::{
-    Loaded, Problem, Profile, Sources, json_schema, load, minimal_file, reference_markdown,
-};
+use brama_config::{Loaded, Problem, Profile, Sources, json_schema, load, minimal_file, reference_markdown};
 
 fn read(text: &str) -> Result<Loaded, Vec<Problem>> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("brama.toml");
     fs::write(&path, text).unwrap();
-    load(Sources {
-        file: Some(path),
-        env: BTreeMap::new(),
-        flags: Vec::new(),
-        profile: Profile::Production,
-    })
+    load(Sources { file: Some(path), env: BTreeMap::new(), flags: Vec::new(), profile: Profile::Production })
 }
 
 #[test]
@@ -39,30 +32,17 @@ fn the_reference_and_the_schema_agree_and_depend_on_no_machine() {
     let schema = json_schema();
     for (name, section) in schema["properties"].as_object().unwrap() {
         let described = |value: &serde_json::Value| {
-            value["description"]
-                .as_str()
-                .is_some_and(|text| !text.is_empty() && !text.contains('\n'))
+            value["description"].as_str().is_some_and(|text| !text.is_empty() && !text.contains('\n'))
         };
         assert!(described(section), "{name}");
         for (key, property) in section["properties"].as_object().into_iter().flatten() {
             assert!(described(property), "{name}.{key}");
-            assert!(
-                page.contains(&format!("### `{name}.{key}`\n")),
-                "{name}.{key}"
-            );
+            assert!(page.contains(&format!("### `{name}.{key}`\n")), "{name}.{key}");
         }
     }
     let threads = &schema["properties"]["passwords"]["properties"]["hash_threads"];
-    assert_eq!(
-        (threads["default"].as_u64(), threads["maximum"].as_u64()),
-        (None, Some(256))
-    );
+    assert_eq!((threads["default"].as_u64(), threads["maximum"].as_u64()), (None, Some(256)));
     assert_eq!(schema["additionalProperties"], false);
-    assert_eq!(
-        schema["properties"]["clients"]["items"]["required"],
-        serde_json::json!(["id", "type"])
-    );
-    assert!(
-        page.contains("- Variable: `BRAMA_SERVER__LISTEN`, `BRAMA_LISTEN`\n- Flag: `--listen`\n")
-    );
+    assert_eq!(schema["properties"]["clients"]["items"]["required"], serde_json::json!(["id", "type"]));
+    assert!(page.contains("- Variable: `BRAMA_SERVER__LISTEN`, `BRAMA_LISTEN`\n- Flag: `--listen`\n"));
 }

@@ -14,16 +14,8 @@ struct Setup {
 }
 
 fn setup(profile: Profile) -> Setup {
-    let sources = Sources {
-        file: None,
-        env: BTreeMap::new(),
-        flags: Vec::new(),
-        profile,
-    };
-    Setup {
-        dir: tempfile::tempdir().unwrap(),
-        sources,
-    }
+    let sources = Sources { file: None, env: BTreeMap::new(), flags: Vec::new(), profile };
+    Setup { dir: tempfile::tempdir().unwrap(), sources }
 }
 
 impl Setup {
@@ -58,15 +50,11 @@ impl Setup {
 
     /// Code and fix of each problem.
     fn fixes(self) -> Vec<(Code, String)> {
-        self.bad()
-            .into_iter()
-            .map(|problem| (problem.code, problem.fix))
-            .collect()
+        self.bad().into_iter().map(|problem| (problem.code, problem.fix)).collect()
     }
 }
 
-const GOOD: &str =
-    "public_url = \"https://id.example.ua\"\n[server]\ntrust_proxy = [\"10.0.0.1\"]\n";
+const GOOD: &str = "public_url = \"https://id.example.ua\"\n[server]\ntrust_proxy = [\"10.0.0.1\"]\n";
 
 #[test]
 fn nothing_set_in_production_names_the_one_key_that_is_needed() {
@@ -82,8 +70,7 @@ fn nothing_set_in_production_names_the_one_key_that_is_needed() {
 
 #[test]
 fn a_problem_is_printed_with_place_reason_and_fix() {
-    let setup =
-        setup(Profile::Production).file(format!("{GOOD}[tokens]\naccess_token_ttl = \"2h\"\n"));
+    let setup = setup(Profile::Production).file(format!("{GOOD}[tokens]\naccess_token_ttl = \"2h\"\n"));
     let path = setup.path("brama.toml").display().to_string();
     let problems = setup.bad();
     assert_eq!(
@@ -130,40 +117,20 @@ type = \"web\"
         .flag("data_dir", "")
         .flag("server.lissen", "x")
         .bad();
-    let text: Vec<String> = problems
-        .iter()
-        .map(|p| format!("{:?} {p}", p.line()))
-        .collect();
+    let text: Vec<String> = problems.iter().map(|p| format!("{:?} {p}", p.line())).collect();
     let text = text.join("\n");
     assert!(!text.contains("geheim"), "{text}");
-    let by_line = |line: u32| {
-        problems
-            .iter()
-            .find(|problem| problem.line() == Some(line))
-            .unwrap()
-    };
+    let by_line = |line: u32| problems.iter().find(|problem| problem.line() == Some(line)).unwrap();
     for (line, code, fix) in [
         (1, Code::Syntax, "put the value between double quotes"),
-        (
-            2,
-            Code::UnknownKey,
-            "did you mean `listen`? It belongs below [server]",
-        ),
+        (2, Code::UnknownKey, "did you mean `listen`? It belongs below [server]"),
         (4, Code::UnknownKey, "did you mean `server.trust_proxy`?"),
-        (
-            5,
-            Code::UnknownKey,
-            "did you mean `public_url`? It belongs above the first [section]",
-        ),
+        (5, Code::UnknownKey, "did you mean `public_url`? It belongs above the first [section]"),
         (7, Code::DuplicateKey, "keep one `shutdown_grace`"),
         (9, Code::WrongType, "access_token_ttl = \"900s\""),
         (10, Code::UnknownKey, "remove it"),
         (12, Code::UnknownKey, "did you mean `log`?"),
-        (
-            17,
-            Code::UnknownKey,
-            "did you mean `clients[0].secret_file`?",
-        ),
+        (17, Code::UnknownKey, "did you mean `clients[0].secret_file`?"),
         (20, Code::UnknownKey, "did you mean `clients[1].type`?"),
     ] {
         let problem = by_line(line);
@@ -184,34 +151,20 @@ type = \"web\"
 fn unknown_keys_are_errors_with_a_suggestion() {
     let cases = [
         ("issuer = 1", "did you mean `public_url`?"),
-        (
-            "database_url = 1",
-            "did you mean `url`? It belongs below [database]",
-        ),
-        (
-            "\"server.listen\" = 1",
-            "did you mean `listen`? It belongs below [server]",
-        ),
+        ("database_url = 1", "did you mean `url`? It belongs below [database]"),
+        ("\"server.listen\" = 1", "did you mean `listen`? It belongs below [server]"),
         ("id = 1", "did you mean `id`? It belongs below [[clients]]"),
         ("[client]", "did you mean `clients`?"),
         ("[logging]", "did you mean `log`?"),
         ("[server.tls]", "remove it"),
         ("[server]\nport = 1", "did you mean `server.listen`?"),
-        (
-            "[tokens]\naccess_token = 1",
-            "did you mean `tokens.access_token_ttl`?",
-        ),
-        (
-            "[tokens]\nissuer = 1",
-            "did you mean `public_url`? It belongs above the first [section]",
-        ),
+        ("[tokens]\naccess_token = 1", "did you mean `tokens.access_token_ttl`?"),
+        ("[tokens]\nissuer = 1", "did you mean `public_url`? It belongs above the first [section]"),
         ("\"\\u001b[31m\" = 1", "remove it"),
     ];
     for (text, fix) in cases {
         let good = "public_url = \"https://id.example.ua\"\n";
-        let problems = setup(Profile::Production)
-            .file(format!("{good}{text}\n"))
-            .bad();
+        let problems = setup(Profile::Production).file(format!("{good}{text}\n")).bad();
         assert_eq!(problems.len(), 1, "{text}");
         let problem = problems.first().unwrap();
         assert_eq!(problem.code, Code::UnknownKey);
@@ -224,10 +177,7 @@ fn unknown_keys_are_errors_with_a_suggestion() {
 fn unknown_variables_are_errors_with_a_suggestion() {
     let cases = [
         ("BRAMA_SERVER_LISTEN", "did you mean BRAMA_SERVER__LISTEN?"),
-        (
-            "BRAMA__SERVER__LISTEN",
-            "did you mean BRAMA_SERVER__LISTEN?",
-        ),
+        ("BRAMA__SERVER__LISTEN", "did you mean BRAMA_SERVER__LISTEN?"),
         ("BRAMA_PORT", "did you mean BRAMA_LISTEN?"),
         ("BRAMA_ISSUER", "did you mean BRAMA_PUBLIC_URL?"),
         ("BRAMA_PUBLIC_URI", "did you mean BRAMA_PUBLIC_URL?"),
@@ -236,10 +186,7 @@ fn unknown_variables_are_errors_with_a_suggestion() {
         ("BRAMA_QUUX", "unset BRAMA_QUUX"),
     ];
     for (name, fix) in cases {
-        let problems = setup(Profile::Production)
-            .file(GOOD)
-            .env(name, "geheim")
-            .bad();
+        let problems = setup(Profile::Production).file(GOOD).env(name, "geheim").bad();
         assert_eq!(problems.len(), 1, "{name}");
         let problem = problems.first().unwrap();
         assert_eq!(problem.code, Code::UnknownVariable);
@@ -258,15 +205,8 @@ fn unknown_variables_are_errors_with_a_suggestion() {
 
 #[test]
 fn two_variables_for_one_key_must_agree() {
-    let both = |second| {
-        setup(Profile::Dev)
-            .env("BRAMA_SERVER__LISTEN", "127.0.0.1:1234")
-            .env("BRAMA_LISTEN", second)
-    };
-    assert_eq!(
-        both("127.0.0.1:9").fixes(),
-        [(Code::GivenTwice, "unset BRAMA_LISTEN".to_owned())]
-    );
+    let both = |second| setup(Profile::Dev).env("BRAMA_SERVER__LISTEN", "127.0.0.1:1234").env("BRAMA_LISTEN", second);
+    assert_eq!(both("127.0.0.1:9").fixes(), [(Code::GivenTwice, "unset BRAMA_LISTEN".to_owned())]);
     both("127.0.0.1:1234").good();
 }
 
@@ -279,27 +219,14 @@ fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
         (loaded.config.server.listen.port(), origin)
     };
     let file = || setup(Profile::Production).file(&text);
-    assert_eq!(
-        listen(setup(Profile::Production).file(GOOD)),
-        (8420, Origin::Default)
-    );
+    assert_eq!(listen(setup(Profile::Production).file(GOOD)), (8420, Origin::Default));
     let (port, origin) = listen(file());
     assert!(matches!((port, origin), (1, Origin::File { line: 4, .. })));
-    let variable = |name: &str| Origin::Environment {
-        variable: name.to_owned(),
-    };
+    let variable = |name: &str| Origin::Environment { variable: name.to_owned() };
     let with_env = || file().env("BRAMA_LISTEN", "127.0.0.1:2");
     assert_eq!(listen(with_env()), (2, variable("BRAMA_LISTEN")));
     let with_flag = with_env().flag("server.listen", "127.0.0.1:3");
-    assert_eq!(
-        listen(with_flag),
-        (
-            3,
-            Origin::Flag {
-                name: "--listen".to_owned()
-            }
-        )
-    );
+    assert_eq!(listen(with_flag), (3, Origin::Flag { name: "--listen".to_owned() }));
 }
 
 #[test]
@@ -307,42 +234,24 @@ fn a_secret_file_is_read_and_never_shown() {
     let good = setup(Profile::Production).file(GOOD);
     let secret = good.path("url");
     fs::write(&secret, "sqlite:/srv/geheim.db\r\n").unwrap();
-    let loaded = good
-        .env("BRAMA_DATABASE_URL_FILE", secret.display().to_string())
-        .good();
-    assert_eq!(
-        loaded.config.database.url.sqlite_path(),
-        Path::new("/srv/geheim.db")
-    );
+    let loaded = good.env("BRAMA_DATABASE_URL_FILE", secret.display().to_string()).good();
+    assert_eq!(loaded.config.database.url.sqlite_path(), Path::new("/srv/geheim.db"));
     assert_eq!(loaded.origins.get("database.url").unwrap().value, "\"***\"");
 
     let bad = setup(Profile::Production).file(GOOD);
     let secret = bad.path("url");
     fs::write(&secret, "sqlite://geheim.db").unwrap();
-    let problems = bad
-        .env("BRAMA_DATABASE__URL_FILE", secret.display().to_string())
-        .bad();
+    let problems = bad.env("BRAMA_DATABASE__URL_FILE", secret.display().to_string()).bad();
     let text = problems.first().unwrap().to_string();
-    assert!(
-        text.contains("the content of") && !text.contains("geheim"),
-        "{text}"
-    );
+    assert!(text.contains("the content of") && !text.contains("geheim"), "{text}");
 
-    let missing = setup(Profile::Production)
-        .file(GOOD)
-        .env("BRAMA_DATABASE_URL_FILE", "/nowhere");
-    assert_eq!(
-        missing.fixes().first().unwrap().0,
-        Code::SecretFileUnreadable
-    );
+    let missing = setup(Profile::Production).file(GOOD).env("BRAMA_DATABASE_URL_FILE", "/nowhere");
+    assert_eq!(missing.fixes().first().unwrap().0, Code::SecretFileUnreadable);
 }
 
 #[test]
 fn a_key_that_ends_in_file_is_no_secret_file() {
-    let loaded = setup(Profile::Production)
-        .file(GOOD)
-        .env("BRAMA_SECRETS__KEY_FILE", "/etc/brama/key")
-        .good();
+    let loaded = setup(Profile::Production).file(GOOD).env("BRAMA_SECRETS__KEY_FILE", "/etc/brama/key").good();
     assert_eq!(loaded.config.secrets.key_file, Path::new("/etc/brama/key"));
 }
 
@@ -356,13 +265,8 @@ fn an_unreadable_file_is_one_problem() {
         let codes: Vec<Code> = setup.bad().iter().map(|problem| problem.code).collect();
         assert_eq!(codes, [Code::FileUnreadable]);
     }
-    let latin = setup(Profile::Production)
-        .file(b"a = 1\nb = \"\xe9\"\n")
-        .bad();
-    assert_eq!(
-        (latin.first().unwrap().code, latin.first().unwrap().line()),
-        (Code::Syntax, Some(2))
-    );
+    let latin = setup(Profile::Production).file(b"a = 1\nb = \"\xe9\"\n").bad();
+    assert_eq!((latin.first().unwrap().code, latin.first().unwrap().line()), (Code::Syntax, Some(2)));
 }
 
 #[test]
@@ -380,44 +284,24 @@ fn development_mode_needs_nothing() {
     assert_eq!(config.public_url.as_str(), "http://localhost:8420");
     assert_eq!(config.data_dir, Path::new("./.brama"));
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8420");
-    assert_eq!(
-        config.database.url.sqlite_path(),
-        Path::new("./.brama/brama.db")
-    );
+    assert_eq!(config.database.url.sqlite_path(), Path::new("./.brama/brama.db"));
     assert_eq!(config.secrets.key_file, Path::new("./.brama/master.key"));
     assert_eq!(config.tokens.default_audience, "http://localhost:8420/api");
-    assert!(
-        config
-            .throttle
-            .exempt_addresses
-            .iter()
-            .all(|net| net.addr().is_loopback())
-    );
+    assert!(config.throttle.exempt_addresses.iter().all(|net| net.addr().is_loopback()));
     assert_eq!(config.throttle.exempt_addresses.len(), 2);
-    let other = setup(Profile::Dev)
-        .flag("server.listen", "127.0.0.1:9000")
-        .good()
-        .config;
+    let other = setup(Profile::Dev).flag("server.listen", "127.0.0.1:9000").good().config;
     assert_eq!(other.public_url.as_str(), "http://localhost:9000");
 }
 
 #[test]
 fn development_mode_refuses_a_non_loopback_address() {
     let codes = |listen: &str| -> Vec<Code> {
-        setup(Profile::Dev)
-            .flag("server.listen", listen)
-            .fixes()
-            .iter()
-            .map(|(code, _)| *code)
-            .collect()
+        setup(Profile::Dev).flag("server.listen", listen).fixes().iter().map(|(code, _)| *code).collect()
     };
     assert_eq!(codes("0.0.0.0:8420"), [Code::LoopbackOnly]);
     assert_eq!(codes("[::]:8420"), [Code::LoopbackOnly]);
     assert_eq!(codes("127.0.0.1:0"), [Code::Contradiction]);
-    setup(Profile::Dev)
-        .flag("server.listen", "127.0.0.1:0")
-        .flag("public_url", "http://localhost:8420")
-        .good();
+    setup(Profile::Dev).flag("server.listen", "127.0.0.1:0").flag("public_url", "http://localhost:8420").good();
 }
 
 #[test]
@@ -431,10 +315,7 @@ fn defaults_are_those_of_the_rules() {
     assert_eq!(config.tokens.authorization_code_ttl, minutes(1));
     assert_eq!(config.sessions.idle, minutes(12 * 60));
     assert_eq!(config.sessions.remember_absolute, minutes(30 * 24 * 60));
-    assert_eq!(
-        config.passwords.hash_queue,
-        4 * config.passwords.hash_threads
-    );
+    assert_eq!(config.passwords.hash_queue, 4 * config.passwords.hash_threads);
     assert!((2..=4).contains(&config.database.readers));
     assert_eq!(config.throttle.exempt_addresses, []);
     assert_eq!(loaded.warnings, []);
@@ -442,18 +323,14 @@ fn defaults_are_those_of_the_rules() {
 
 #[test]
 fn a_shorter_session_shortens_the_idle_default() {
-    let loaded = setup(Profile::Production)
-        .file(format!("{GOOD}[sessions]\nabsolute = \"6h\"\n"))
-        .good();
+    let loaded = setup(Profile::Production).file(format!("{GOOD}[sessions]\nabsolute = \"6h\"\n")).good();
     assert_eq!(loaded.config.sessions.idle, Duration::from_secs(6 * 3600));
 }
 
 #[test]
 fn pw_12_accepts_exactly_the_table() {
     let accepted = |memory: u32, iterations: u32| {
-        let text = format!(
-            "{GOOD}[passwords]\nargon2_memory_kib = {memory}\nargon2_iterations = {iterations}\n"
-        );
+        let text = format!("{GOOD}[passwords]\nargon2_memory_kib = {memory}\nargon2_iterations = {iterations}\n");
         let setup = setup(Profile::Production).file(text);
         load(setup.sources.clone()).is_ok()
     };
@@ -468,11 +345,7 @@ fn what_is_allowed_but_unwise_is_a_warning_with_its_place() {
     let text = "public_url = \"https://id.example.ua\"\n[passwords]\nmin_length = 14\n[throttle]\nexempt_addresses = [\"0.0.0.0/0\"]\n";
     let warnings = setup(Profile::Production).file(text).good().warnings;
     let found: Vec<(Code, Option<u32>)> = warnings.iter().map(|w| (w.code, w.line())).collect();
-    let expected = [
-        (Code::ShortPasswords, Some(3)),
-        (Code::ProxyNotTrusted, Some(1)),
-        (Code::WholeInternet, Some(5)),
-    ];
+    let expected = [(Code::ShortPasswords, Some(3)), (Code::ProxyNotTrusted, Some(1)), (Code::WholeInternet, Some(5))];
     assert_eq!(found, expected);
     assert!(warnings.iter().all(|warning| warning.code.is_warning()));
 }
@@ -480,12 +353,7 @@ fn what_is_allowed_but_unwise_is_a_warning_with_its_place() {
 #[test]
 fn other_crates_place_their_problems_where_the_value_was_set() {
     let loaded = setup(Profile::Production).file(GOOD).good();
-    let problem = loaded.problem(
-        Code::NotUnderstood,
-        "public_url",
-        "does not answer",
-        "start it",
-    );
+    let problem = loaded.problem(Code::NotUnderstood, "public_url", "does not answer", "start it");
     assert_eq!(problem.line(), Some(1));
 }
 
@@ -499,31 +367,18 @@ fn every_effective_value_has_an_origin() {
         .map(|effective| effective.key.as_str())
         .collect();
     assert_eq!(set, ["server.trust_proxy", "public_url"]);
-    assert_eq!(
-        loaded.origins.get("tokens.refresh_window").unwrap().value,
-        "\"1m\""
-    );
+    assert_eq!(loaded.origins.get("tokens.refresh_window").unwrap().value, "\"1m\"");
 }
 
 #[test]
 fn a_client_without_id_or_type_is_found_by_its_line() {
     let text = format!("{GOOD}[[clients]]\nid = \"a\"\n[[clients]]\ntype = \"web\"\n");
     let problems = setup(Profile::Production).file(text).bad();
-    let found: Vec<(Code, Option<u32>, &str)> = problems
-        .iter()
-        .map(|problem| (problem.code, problem.line(), problem.fix.as_str()))
-        .collect();
+    let found: Vec<(Code, Option<u32>, &str)> =
+        problems.iter().map(|problem| (problem.code, problem.line(), problem.fix.as_str())).collect();
     let expected = [
-        (
-            Code::Missing,
-            Some(4),
-            "add type = \"browser\" to this client",
-        ),
-        (
-            Code::Missing,
-            Some(6),
-            "add id = \"shop-web\" to this client",
-        ),
+        (Code::Missing, Some(4), "add type = \"browser\" to this client"),
+        (Code::Missing, Some(6), "add id = \"shop-web\" to this client"),
     ];
     assert_eq!(found, expected);
 }

@@ -27,7 +27,8 @@ impl AuthenticatedClient {
 /// # Errors
 /// `invalid_client`.
 pub async fn authenticate(ctx: &Ctx, credentials: &Credentials) -> Result<AuthenticatedClient, Refusal> {
-    let refused = |why: &str| Err(Refusal::from(&CLIENT_UNAUTHENTICATED).with_detail(format!("{}: {why}", credentials.client())));
+    let refused =
+        |why: &str| Err(Refusal::from(&CLIENT_UNAUTHENTICATED).with_detail(format!("{}: {why}", credentials.client())));
     let Some(record) = ctx.store.find_client(credentials.client()).await? else { return refused("not registered") };
     if !record.client.enabled {
         return refused("disabled");

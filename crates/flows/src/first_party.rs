@@ -84,7 +84,8 @@ async fn client_of(ctx: &Ctx, sender: &Sender, named: Option<&ClientId>) -> Resu
         return found.filter(|record| record.client.first_party).ok_or_else(|| (&NOT_FIRST_PARTY).into());
     }
     let listed = ctx.store.clients_of_origin(origin.as_str()).await?;
-    let listed: Vec<_> = listed.into_iter().filter(|record| named.is_none_or(|named| record.client.id == *named)).collect();
+    let listed: Vec<_> =
+        listed.into_iter().filter(|record| named.is_none_or(|named| record.client.id == *named)).collect();
     if listed.is_empty() {
         return Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")));
     }
@@ -130,11 +131,18 @@ struct Chosen {
 }
 
 /// Choose the cookie that the request means. Cookies of clients that do not list the origin are not looked at.
-async fn choose(ctx: &Ctx, sender: &Sender, named: Option<&ClientId>, cookies: Vec<RefreshCookie>) -> Result<Chosen, Refusal> {
+async fn choose(
+    ctx: &Ctx,
+    sender: &Sender,
+    named: Option<&ClientId>,
+    cookies: Vec<RefreshCookie>,
+) -> Result<Chosen, Refusal> {
     let mut fitting = Vec::new();
     let mut unlisted = false;
     for cookie in cookies.into_iter().filter(|cookie| named.is_none_or(|named| cookie.client == *named)) {
-        let Some(record) = ctx.store.find_client(&cookie.client).await?.filter(|record| record.client.enabled) else { continue };
+        let Some(record) = ctx.store.find_client(&cookie.client).await?.filter(|record| record.client.enabled) else {
+            continue;
+        };
         match sender {
             Sender::Script { origin, .. } if !record.client.lists_origin(origin) => unlisted = true,
             _ => fitting.push((record, cookie)),

@@ -46,7 +46,12 @@ fn audience(claims: &IdTokenClaims) -> Option<ClientId> {
 ///
 /// # Errors
 /// An unavailable store.
-pub async fn logout(ctx: &Ctx, request: &LogoutRequest, signed_in: SignedIn, confirmed: bool) -> Result<Logout, Refusal> {
+pub async fn logout(
+    ctx: &Ctx,
+    request: &LogoutRequest,
+    signed_in: SignedIn,
+    confirmed: bool,
+) -> Result<Logout, Refusal> {
     let hint = hint(ctx, request);
     let of_hint = hint.as_ref().and_then(audience);
     // A client_id that contradicts the hint makes both worthless.

@@ -45,7 +45,9 @@ pub async fn person(ctx: &Ctx, token: &str, resource: Resource) -> Result<Bearer
     }
     let grant = claims.jti.split_once('.').and_then(|(grant, _)| grant.parse::<GrantId>().ok());
     let grant = grant.ok_or_else(|| invalid("no person's token"))?;
-    let Some((_, user)) = ctx.store.find_grant(grant, ctx.now).await? else { return Err(invalid("the grant has ended")) };
+    let Some((_, user)) = ctx.store.find_grant(grant, ctx.now).await? else {
+        return Err(invalid("the grant has ended"));
+    };
     let scope = Scope::parse(claims.scope.as_deref().unwrap_or_default()).map_err(|_| invalid("scope"))?;
     if resource == Resource::UserInfo && !scope.contains("openid") {
         return Err((&SCOPE_SHORT).into());

@@ -17,21 +17,14 @@ async fn whoami(token: AccessToken) -> Json<Value> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let issuer = arguments
-        .next()
-        .unwrap_or_else(|| "http://localhost:8420".to_owned());
+    let issuer = arguments.next().unwrap_or_else(|| "http://localhost:8420".to_owned());
     let audience = arguments.next().unwrap_or_else(|| format!("{issuer}/api"));
-    let listen = arguments
-        .next()
-        .unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:3000".to_owned());
 
     let guard = Guard::builder(issuer).audience(audience).build()?;
     let app = Router::new()
         .route("/hello", get(hello).layer(guard.layer()))
-        .route(
-            "/whoami",
-            get(whoami).layer(guard.layer().require_scope("profile")),
-        );
+        .route("/whoami", get(whoami).layer(guard.layer().require_scope("profile")));
 
     axum::serve(tokio::net::TcpListener::bind(listen).await?, app).await?;
     Ok(())

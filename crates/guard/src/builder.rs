@@ -30,9 +30,7 @@ pub enum BuildError {
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// Nothing was passed to [`GuardBuilder::audience`]: any token of the issuer would do, whatever API it is for (RS-3).
-    #[error(
-        "an audience is needed: the identifier of this API, as it stands in the `aud` of its tokens"
-    )]
+    #[error("an audience is needed: the identifier of this API, as it stands in the `aud` of its tokens")]
     NoAudience,
     /// No algorithm is left.
     #[error("at least one signature algorithm is needed")]
@@ -133,26 +131,13 @@ impl GuardBuilder {
         if self.leeway > MAX_LEEWAY {
             return Err(BuildError::Leeway);
         }
-        if self
-            .site
-            .resource_metadata
-            .as_deref()
-            .is_some_and(|url| !is_absolute(url))
-        {
+        if self.site.resource_metadata.as_deref().is_some_and(|url| !is_absolute(url)) {
             return Err(BuildError::ResourceMetadata);
         }
-        let client = if tls {
-            HttpClient::tls().map_err(BuildError::NoRootCertificates)?
-        } else {
-            HttpClient::plain()
-        };
+        let client = if tls { HttpClient::tls().map_err(BuildError::NoRootCertificates)? } else { HttpClient::plain() };
         let issuer = Issuer::new(self.issuer.clone(), uri, client);
         Ok(Guard::new(Inner {
-            expectations: Expectations {
-                issuer: self.issuer,
-                audiences: self.audiences,
-                leeway: self.leeway,
-            },
+            expectations: Expectations { issuer: self.issuer, audiences: self.audiences, leeway: self.leeway },
             keys: Keys::new(issuer, self.algorithms.clone(), self.clock.clone()),
             algorithms: self.algorithms,
             clock: self.clock,
@@ -173,7 +158,5 @@ impl GuardBuilder {
 }
 
 fn is_absolute(url: &str) -> bool {
-    url.parse::<Uri>().is_ok_and(|uri| {
-        uri.authority().is_some() && matches!(uri.scheme_str(), Some("http" | "https"))
-    })
+    url.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
 }

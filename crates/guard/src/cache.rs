@@ -24,16 +24,11 @@ pub(crate) struct Entry {
 impl TokenCache {
     /// Holds at most this many tokens, the least useful ones make room.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            entries: Cache::new(capacity),
-        }
+        Self { entries: Cache::new(capacity) }
     }
 
     pub(crate) fn key(token: &str) -> Option<Key> {
-        digest::digest(&digest::SHA256, token.as_bytes())
-            .as_ref()
-            .try_into()
-            .ok()
+        digest::digest(&digest::SHA256, token.as_bytes()).as_ref().try_into().ok()
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Entry> {

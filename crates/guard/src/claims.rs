@@ -46,9 +46,7 @@ impl<'de> Deserialize<'de> for NumericDate {
         if !(0.0..=LAST_SECOND).contains(&seconds) {
             return Err(D::Error::custom("not a time"));
         }
-        Duration::try_from_secs_f64(seconds)
-            .map(Self)
-            .map_err(D::Error::custom)
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -70,11 +68,7 @@ impl Expectations {
         if claims.iss != self.issuer {
             return Err(InvalidToken::WrongIssuer);
         }
-        if !self
-            .audiences
-            .iter()
-            .any(|audience| claims.aud.contains(audience))
-        {
+        if !self.audiences.iter().any(|audience| claims.aud.contains(audience)) {
             return Err(InvalidToken::WrongAudience);
         }
         if now >= self.dies(claims) {

@@ -79,40 +79,24 @@ pub(crate) enum HttpClient {
 
 impl HttpClient {
     pub(crate) fn plain() -> Self {
-        Self::Plain(
-            Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build_http(),
-        )
+        Self::Plain(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http())
     }
 
     /// Trusts the certificates of the operating system (or of `SSL_CERT_FILE`).
     pub(crate) fn tls() -> std::io::Result<Self> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(provider)?
-            .https_only()
-            .enable_http1()
-            .build();
+        let connector =
+            HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?.https_only().enable_http1().build();
         // Refreshes are minutes apart: a connection kept open would only be found dead.
-        Ok(Self::Tls(
-            Client::builder(TokioExecutor::new())
-                .pool_max_idle_per_host(0)
-                .build(connector),
-        ))
+        Ok(Self::Tls(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
     pub(crate) async fn get(&self, uri: &Uri) -> Result<Answer, FetchError> {
-        let broken = |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Connection {
-            uri: uri.clone(),
-            source,
-        };
+        let broken =
+            |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Connection { uri: uri.clone(), source };
         let request = Request::get(uri.clone())
             .header(ACCEPT, "application/json")
-            .header(
-                USER_AGENT,
-                concat!("brama-guard/", env!("CARGO_PKG_VERSION")),
-            )
+            .header(USER_AGENT, concat!("brama-guard/", env!("CARGO_PKG_VERSION")))
             .body(Empty::new())
             .map_err(|error| broken(error.into()))?;
         let response = match self {
@@ -122,24 +106,11 @@ impl HttpClient {
         let response = response.map_err(|error| broken(error.into()))?;
         let status = response.status();
         if status != StatusCode::OK {
-            return Err(FetchError::Status {
-                uri: uri.clone(),
-                status,
-            });
+            return Err(FetchError::Status { uri: uri.clone(), status });
         }
-        let cache_control = response
-            .headers()
-            .get(CACHE_CONTROL)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned);
-        let body = Limited::new(response.into_body(), MAX_BODY_BYTES)
-            .collect()
-            .await
-            .map_err(broken)?
-            .to_bytes();
-        Ok(Answer {
-            cache_control,
-            body,
-        })
+        let cache_control =
+            response.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await.map_err(broken)?.to_bytes();
+        Ok(Answer { cache_control, body })
     }
 }

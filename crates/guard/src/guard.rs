@@ -55,21 +55,14 @@ impl Guard {
     ///
     /// # Errors
     /// A [`Rejection`] that is the response to give.
-    pub async fn authorize<S: AsRef<str>>(
-        &self,
-        headers: &HeaderMap,
-        scopes: &[S],
-    ) -> Result<AccessToken, Rejection> {
-        let token = bearer::token(headers.get_all(AUTHORIZATION))
-            .map_err(|error| self.reject(error.into()))?;
+    pub async fn authorize<S: AsRef<str>>(&self, headers: &HeaderMap, scopes: &[S]) -> Result<AccessToken, Rejection> {
+        let token = bearer::token(headers.get_all(AUTHORIZATION)).map_err(|error| self.reject(error.into()))?;
         let token = self.verify(token).await?;
         if scopes.iter().all(|scope| token.has_scope(scope.as_ref())) {
             return Ok(token);
         }
         let required: Vec<&str> = scopes.iter().map(AsRef::as_ref).collect();
-        Err(self.reject(Reason::InsufficientScope {
-            required: required.join(" "),
-        }))
+        Err(self.reject(Reason::InsufficientScope { required: required.join(" ") }))
     }
 
     /// Check a token: signature, kind, issuer, audience, times, required claims (RS-3).
@@ -79,9 +72,7 @@ impl Guard {
     /// # Errors
     /// [`Reason::Invalid`] for a token that is not good, [`Reason::Unavailable`] when that cannot be known.
     pub async fn verify(&self, token: &str) -> Result<AccessToken, Rejection> {
-        self.check(token)
-            .await
-            .map_err(|reason| self.reject(reason))
+        self.check(token).await.map_err(|reason| self.reject(reason))
     }
 
     async fn check(&self, token: &str) -> Result<AccessToken, Reason> {
@@ -91,10 +82,7 @@ impl Guard {
         if token.len() > brama_jose::MAX_TOKEN_BYTES {
             return Err(InvalidToken::Jws(brama_jose::JwsError::TooLong).into());
         }
-        let cached = inner
-            .cache
-            .as_ref()
-            .and_then(|cache| Some((cache, TokenCache::key(token)?)));
+        let cached = inner.cache.as_ref().and_then(|cache| Some((cache, TokenCache::key(token)?)));
         if let Some((cache, key)) = &cached
             && let Some(entry) = cache.get(key)
         {
@@ -113,9 +101,7 @@ impl Guard {
         let kid = unverified.header().kid().ok_or(InvalidToken::UnknownKey)?;
         let keys = inner.keys.current(now).await?;
         let (key, epoch) = inner.keys.find(&keys, kid, now).await?;
-        let verified = unverified
-            .verify(&key, Typ::AccessToken)
-            .map_err(InvalidToken::from)?;
+        let verified = unverified.verify(&key, Typ::AccessToken).map_err(InvalidToken::from)?;
         let claims: Claims = verified.claims().map_err(|_| InvalidToken::BadClaims)?;
         inner.expectations.check(&claims, now)?;
         let dies = inner.expectations.dies(&claims);
@@ -148,9 +134,7 @@ impl From<InvalidToken> for Reason {
 
 impl From<Unavailable> for Reason {
     fn from(unavailable: Unavailable) -> Self {
-        Self::Unavailable {
-            retry_after: unavailable.retry_after,
-        }
+        Self::Unavailable { retry_after: unavailable.retry_after }
     }
 }
 

@@ -51,8 +51,7 @@ pub(crate) fn parse_issuer(name: &str) -> Result<(Uri, bool), IssuerError> {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(IssuerError::NotAUrl);
     };
-    if name.contains(['?', '#']) || authority.as_str().contains('@') || authority.host().is_empty()
-    {
+    if name.contains(['?', '#']) || authority.as_str().contains('@') || authority.host().is_empty() {
         return Err(IssuerError::NotAUrl);
     }
     match scheme {
@@ -65,10 +64,7 @@ pub(crate) fn parse_issuer(name: &str) -> Result<(Uri, bool), IssuerError> {
 
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl Issuer {
@@ -82,19 +78,14 @@ impl Issuer {
 
     /// Discover and fetch the keys. Both each time: it is rare and small, and an issuer may move its keys.
     pub(crate) async fn fetch(&self) -> Result<Fetched, FetchError> {
-        tokio::time::timeout(TIME_LIMIT, self.fetch_unbounded())
-            .await
-            .map_err(|_| FetchError::TimedOut)?
+        tokio::time::timeout(TIME_LIMIT, self.fetch_unbounded()).await.map_err(|_| FetchError::TimedOut)?
     }
 
     async fn fetch_unbounded(&self) -> Result<Fetched, FetchError> {
         let keys_uri = self.discover().await?;
         let answer = self.client.get(&keys_uri).await?;
         let keys = read(&keys_uri, &answer.body)?;
-        Ok(Fetched {
-            keys,
-            fresh_for: freshness(answer.cache_control.as_deref()),
-        })
+        Ok(Fetched { keys, fresh_for: freshness(answer.cache_control.as_deref()) })
     }
 
     async fn discover(&self) -> Result<Uri, FetchError> {
@@ -112,42 +103,32 @@ impl Issuer {
         }
         match metadata.jwks_uri.parse() {
             Ok(keys) if self.may_fetch_keys_from(&keys) => Ok(keys),
-            keys => Err(FetchError::KeysElsewhere {
-                uri: keys.unwrap_or(uri),
-            }),
+            keys => Err(FetchError::KeysElsewhere { uri: keys.unwrap_or(uri) }),
         }
     }
 
     /// OIDC Discovery appends to the issuer's path (§4.1), RFC 8414 inserts before it (§3.1).
     fn metadata_uris(&self) -> [Uri; 2] {
         let path = self.uri.path().trim_end_matches('/');
-        [
-            format!("{path}/.well-known/openid-configuration"),
-            format!("/.well-known/oauth-authorization-server{path}"),
-        ]
-        .map(|path| {
-            let mut parts = self.uri.clone().into_parts();
-            parts.path_and_query = path.parse().ok();
-            Uri::from_parts(parts).unwrap_or_default()
-        })
+        [format!("{path}/.well-known/openid-configuration"), format!("/.well-known/oauth-authorization-server{path}")]
+            .map(|path| {
+                let mut parts = self.uri.clone().into_parts();
+                parts.path_and_query = path.parse().ok();
+                Uri::from_parts(parts).unwrap_or_default()
+            })
     }
 
     /// An `https` issuer may keep its keys on any `https` host. One on this machine keeps them at its own origin.
     fn may_fetch_keys_from(&self, uri: &Uri) -> bool {
         match self.client {
             HttpClient::Tls(_) => uri.scheme_str() == Some("https"),
-            HttpClient::Plain(_) => {
-                uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority()
-            }
+            HttpClient::Plain(_) => uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority(),
         }
     }
 }
 
 fn read<T: DeserializeOwned>(uri: &Uri, body: &[u8]) -> Result<T, FetchError> {
-    serde_json::from_slice(body).map_err(|source| FetchError::Document {
-        uri: uri.clone(),
-        source,
-    })
+    serde_json::from_slice(body).map_err(|source| FetchError::Document { uri: uri.clone(), source })
 }
 
 /// How long keys count as fresh (RFC 9111 §5.2.2), within our bounds: an issuer's mistake must neither flood it nor freeze us.
@@ -156,15 +137,8 @@ fn freshness(cache_control: Option<&str>) -> Duration {
     for directive in cache_control.unwrap_or_default().split(',') {
         let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
         if name.trim().eq_ignore_ascii_case("max-age") {
-            fresh = value
-                .trim()
-                .trim_matches('"')
-                .parse()
-                .map_or(DEFAULT_FRESH, Duration::from_secs);
-        } else if ["no-store", "no-cache"]
-            .iter()
-            .any(|no| name.trim().eq_ignore_ascii_case(no))
-        {
+            fresh = value.trim().trim_matches('"').parse().map_or(DEFAULT_FRESH, Duration::from_secs);
+        } else if ["no-store", "no-cache"].iter().any(|no| name.trim().eq_ignore_ascii_case(no)) {
             return MIN_FRESH;
         }
     }
@@ -179,25 +153,14 @@ mod tests {
 
     #[test]
     fn g_1_http_is_for_this_machine_only() {
-        for issuer in [
-            "http://id.example.com",
-            "http://localhost.example.com",
-            "http://192.168.0.1",
-            "http://127.0.0.1.nip.io",
-        ] {
-            assert_eq!(
-                parse_issuer(issuer).unwrap_err(),
-                IssuerError::NotHttps,
-                "{issuer}"
-            );
+        for issuer in
+            ["http://id.example.com", "http://localhost.example.com", "http://192.168.0.1", "http://127.0.0.1.nip.io"]
+        {
+            assert_eq!(parse_issuer(issuer).unwrap_err(), IssuerError::NotHttps, "{issuer}");
         }
-        for issuer in [
-            "http://localhost:8420",
-            "http://127.0.0.1:1",
-            "http://127.9.9.9",
-            "http://[::1]:8420",
-            "http://LOCALHOST",
-        ] {
+        for issuer in
+            ["http://localhost:8420", "http://127.0.0.1:1", "http://127.9.9.9", "http://[::1]:8420", "http://LOCALHOST"]
+        {
             assert!(!parse_issuer(issuer).unwrap().1, "{issuer}");
         }
         assert!(parse_issuer("https://id.example.com/tenant").unwrap().1);
@@ -217,44 +180,21 @@ mod tests {
             "https://id.example.com/a b",
             "mailto:a@example.com",
         ] {
-            assert_eq!(
-                parse_issuer(issuer).unwrap_err(),
-                IssuerError::NotAUrl,
-                "{issuer}"
-            );
+            assert_eq!(parse_issuer(issuer).unwrap_err(), IssuerError::NotAUrl, "{issuer}");
         }
     }
 
     #[test]
     fn metadata_addresses_of_issuers_with_and_without_path() {
         for (name, expected) in [
-            (
-                "http://localhost:1",
-                [
-                    "/.well-known/openid-configuration",
-                    "/.well-known/oauth-authorization-server",
-                ],
-            ),
-            (
-                "http://localhost:1/",
-                [
-                    "/.well-known/openid-configuration",
-                    "/.well-known/oauth-authorization-server",
-                ],
-            ),
+            ("http://localhost:1", ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]),
+            ("http://localhost:1/", ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"]),
             (
                 "http://localhost:1/a/b",
-                [
-                    "/a/b/.well-known/openid-configuration",
-                    "/.well-known/oauth-authorization-server/a/b",
-                ],
+                ["/a/b/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/a/b"],
             ),
         ] {
-            let issuer = Issuer::new(
-                name.to_owned(),
-                parse_issuer(name).unwrap().0,
-                HttpClient::plain(),
-            );
+            let issuer = Issuer::new(name.to_owned(), parse_issuer(name).unwrap().0, HttpClient::plain());
             assert_eq!(
                 issuer.metadata_uris().map(|uri| uri.to_string()),
                 expected.map(|path| format!("http://localhost:1{path}"))
@@ -264,18 +204,9 @@ mod tests {
 
     #[test]
     fn keys_come_from_https_or_the_same_loopback_origin() {
-        let local = Issuer::new(
-            String::new(),
-            "http://localhost:1".parse().unwrap(),
-            HttpClient::plain(),
-        );
+        let local = Issuer::new(String::new(), "http://localhost:1".parse().unwrap(), HttpClient::plain());
         assert!(local.may_fetch_keys_from(&"http://localhost:1/keys".parse().unwrap()));
-        for uri in [
-            "http://localhost:2/keys",
-            "http://10.0.0.1/keys",
-            "/keys",
-            "https://localhost:1/keys",
-        ] {
+        for uri in ["http://localhost:2/keys", "http://10.0.0.1/keys", "/keys", "https://localhost:1/keys"] {
             assert!(!local.may_fetch_keys_from(&uri.parse().unwrap()), "{uri}");
         }
     }
@@ -294,11 +225,7 @@ mod tests {
             (Some("max-age=900, no-store"), 60),
             (Some("no-cache"), 60),
         ] {
-            assert_eq!(
-                freshness(header),
-                Duration::from_secs(seconds),
-                "{header:?}"
-            );
+            assert_eq!(freshness(header), Duration::from_secs(seconds), "{header:?}");
         }
     }
 }

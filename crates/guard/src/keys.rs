@@ -93,39 +93,22 @@ impl Flight {
 }
 
 fn remaining(since: Option<Instant>, pause: Duration, now: Instant) -> Duration {
-    let passed = since
-        .and_then(|since| now.checked_sub(since))
-        .unwrap_or(pause);
+    let passed = since.and_then(|since| now.checked_sub(since)).unwrap_or(pause);
     pause.saturating_sub(passed)
 }
 
 impl KeySet {
     fn get(&self, kid: &str) -> Option<(Arc<VerifyingKey>, u64)> {
-        self.keys
-            .get(kid)
-            .map(|(_, key)| (Arc::clone(key), self.epoch))
+        self.keys.get(kid).map(|(_, key)| (Arc::clone(key), self.epoch))
     }
 
-    fn new(
-        fetched: Fetched,
-        before: Option<&Self>,
-        algorithms: &[Algorithm],
-        now: Instant,
-    ) -> Self {
+    fn new(fetched: Fetched, before: Option<&Self>, algorithms: &[Algorithm], now: Instant) -> Self {
         let keys = usable(fetched.keys, algorithms);
         let epoch = before.map_or(0, |before| {
-            let all_there = before
-                .keys
-                .iter()
-                .all(|(kid, (old, _))| keys.get(kid).is_some_and(|(new, _)| new == old));
+            let all_there = before.keys.iter().all(|(kid, (old, _))| keys.get(kid).is_some_and(|(new, _)| new == old));
             before.epoch + u64::from(!all_there)
         });
-        Self {
-            keys,
-            fetched: now,
-            fresh_for: fetched.fresh_for,
-            epoch,
-        }
+        Self { keys, fetched: now, fresh_for: fetched.fresh_for, epoch }
     }
 }
 
@@ -187,19 +170,12 @@ impl Keys {
         let now = self.0.clock.now();
         match self.0.read() {
             Some(set) if now.saturating_sub(set.fetched) < MAX_STALE => Ok(set),
-            _ => Err(Unavailable {
-                retry_after: self.0.flight().wait(now),
-            }),
+            _ => Err(Unavailable { retry_after: self.0.flight().wait(now) }),
         }
     }
 
     /// The key of this id and the epoch of its set. One that is not known yet is looked for at the issuer, within bounds.
-    pub(crate) async fn find(
-        &self,
-        set: &KeySet,
-        kid: &str,
-        now: Instant,
-    ) -> Result<(Arc<VerifyingKey>, u64), Lookup> {
+    pub(crate) async fn find(&self, set: &KeySet, kid: &str, now: Instant) -> Result<(Arc<VerifyingKey>, u64), Lookup> {
         if let Some(key) = set.get(kid) {
             return Ok(key);
         }
@@ -210,10 +186,7 @@ impl Keys {
         let flight = self.0.flight();
         if flight.failures > 0 {
             // The key may well exist: the issuer just cannot tell us. Nobody is signed out for that.
-            return Err(Unavailable {
-                retry_after: flight.wait(self.0.clock.now()),
-            }
-            .into());
+            return Err(Unavailable { retry_after: flight.wait(self.0.clock.now()) }.into());
         }
         Err(Lookup::UnknownKey)
     }
@@ -247,11 +220,7 @@ impl Keys {
         self.launch(flight, now)
     }
 
-    fn launch(
-        &self,
-        mut flight: MutexGuard<'_, Flight>,
-        now: Instant,
-    ) -> Option<watch::Receiver<u64>> {
+    fn launch(&self, mut flight: MutexGuard<'_, Flight>, now: Instant) -> Option<watch::Receiver<u64>> {
         let landed = self.0.landed.subscribe();
         if flight.running {
             return Some(landed);
@@ -262,9 +231,7 @@ impl Keys {
         let runtime = tokio::runtime::Handle::try_current().ok()?;
         flight.running = true;
         flight.started = Some(now);
-        let landing = Landing {
-            shared: Arc::clone(&self.0),
-        };
+        let landing = Landing { shared: Arc::clone(&self.0) };
         runtime.spawn(async move {
             let result = landing.shared.issuer.fetch().await;
             landing.shared.land(result);
@@ -283,9 +250,7 @@ impl Drop for Landing {
         // Under the lock, so that nobody who joins the next flight is woken by the end of this one.
         let mut flight = self.shared.flight();
         flight.running = false;
-        self.shared
-            .landed
-            .send_modify(|count| *count = count.wrapping_add(1));
+        self.shared.landed.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
@@ -298,10 +263,7 @@ async fn wait_for(refresh: Option<watch::Receiver<u64>>) {
 
 impl Shared {
     fn read(&self) -> Option<Arc<KeySet>> {
-        self.current
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn flight(&self) -> MutexGuard<'_, Flight> {
@@ -311,17 +273,9 @@ impl Shared {
     fn land(&self, result: Result<Fetched, FetchError>) {
         match result {
             Ok(fetched) => {
-                let set = KeySet::new(
-                    fetched,
-                    self.read().as_deref(),
-                    &self.algorithms,
-                    self.clock.now(),
-                );
+                let set = KeySet::new(fetched, self.read().as_deref(), &self.algorithms, self.clock.now());
                 if set.keys.is_empty() {
-                    tracing::warn!(
-                        issuer = self.issuer.name(),
-                        "the issuer publishes no usable key"
-                    );
+                    tracing::warn!(issuer = self.issuer.name(), "the issuer publishes no usable key");
                 }
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(set));
                 let mut flight = self.flight();

@@ -21,10 +21,7 @@ pub struct GuardLayer {
 
 impl GuardLayer {
     pub(crate) fn new(guard: Guard) -> Self {
-        Self {
-            guard,
-            required: Arc::from([]),
-        }
+        Self { guard, required: Arc::from([]) }
     }
 
     /// Demand a scope as well, or several separated by spaces; repeated calls add up. Without all of them: 403 that names all (RS-4).
@@ -36,10 +33,7 @@ impl GuardLayer {
                 required.push(name.to_owned());
             }
         }
-        Self {
-            required: required.into(),
-            ..self
-        }
+        Self { required: required.into(), ..self }
     }
 }
 
@@ -47,10 +41,7 @@ impl<S> Layer<S> for GuardLayer {
     type Service = GuardService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GuardService {
-            inner,
-            layer: self.clone(),
-        }
+        GuardService { inner, layer: self.clone() }
     }
 }
 
@@ -82,11 +73,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         Box::pin(async move {
-            match layer
-                .guard
-                .authorize(request.headers(), &layer.required)
-                .await
-            {
+            match layer.guard.authorize(request.headers(), &layer.required).await {
                 Ok(token) => {
                     request.extensions_mut().insert(token);
                     inner.call(request).await.map(IntoResponse::into_response)

@@ -90,10 +90,7 @@ impl From<BearerError> for Reason {
 
 impl Rejection {
     pub(crate) fn new(reason: Reason, site: &Arc<Site>) -> Self {
-        Self {
-            reason,
-            site: Arc::clone(site),
-        }
+        Self { reason, site: Arc::clone(site) }
     }
 
     /// Why.
@@ -115,8 +112,7 @@ impl Rejection {
     #[must_use]
     pub fn challenge(&self) -> Option<String> {
         let description = self.reason.to_string();
-        self.build_challenge(&description)
-            .map(|challenge| challenge.to_string())
+        self.build_challenge(&description).map(|challenge| challenge.to_string())
     }
 
     fn build_challenge<'a>(&'a self, description: &'a str) -> Option<Challenge<'a>> {
@@ -157,9 +153,7 @@ impl fmt::Display for Reason {
             Self::Malformed => BearerError::Malformed.fmt(f),
             Self::Invalid(invalid) => invalid.fmt(f),
             Self::InsufficientScope { .. } => f.write_str("the token lacks a required scope"),
-            Self::Unavailable { .. } => {
-                f.write_str("the keys of the token issuer cannot be fetched right now")
-            }
+            Self::Unavailable { .. } => f.write_str("the keys of the token issuer cannot be fetched right now"),
         }
     }
 }
@@ -189,12 +183,8 @@ impl IntoResponse for Rejection {
         if let Some(error) = error {
             body.insert("error".to_owned(), error.into());
         }
-        body.insert(
-            "error_description".to_owned(),
-            self.reason.to_string().into(),
-        );
-        let mut response =
-            (self.status(), serde_json::Value::Object(body).to_string()).into_response();
+        body.insert("error_description".to_owned(), self.reason.to_string().into());
+        let mut response = (self.status(), serde_json::Value::Object(body).to_string()).into_response();
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 response.headers_mut().insert(name, value);

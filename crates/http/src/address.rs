@@ -50,7 +50,8 @@ mod tests {
     use super::*;
 
     fn client(proxies: &[&str], peer: &str, forwarded: &[&str]) -> String {
-        let proxies = TrustedProxies { proxies: proxies.iter().map(|net| net.parse().unwrap()).collect(), exempt: vec![] };
+        let proxies =
+            TrustedProxies { proxies: proxies.iter().map(|net| net.parse().unwrap()).collect(), exempt: vec![] };
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", value.parse().unwrap());

@@ -44,9 +44,15 @@ impl App {
     ///
     /// # Errors
     /// An issuer that is no URL.
-    pub fn new(deployment: Arc<Deployment>, clock: Arc<dyn Clock>, look: Look, proxies: TrustedProxies) -> Result<Self, String> {
+    pub fn new(
+        deployment: Arc<Deployment>,
+        clock: Arc<dyn Clock>,
+        look: Look,
+        proxies: TrustedProxies,
+    ) -> Result<Self, String> {
         let issuer = &deployment.settings.issuer;
-        let metadata = serde_json::to_vec(&brama_protocol::metadata::Metadata::of(issuer)).map_err(|error| error.to_string())?;
+        let metadata =
+            serde_json::to_vec(&brama_protocol::metadata::Metadata::of(issuer)).map_err(|error| error.to_string())?;
         let uri: http::Uri = issuer.parse().map_err(|error| format!("the issuer {issuer} is no URL: {error}"))?;
         let authority = uri.authority().ok_or_else(|| format!("the issuer {issuer} has no host"))?;
         Ok(Self {

@@ -52,24 +52,24 @@ pub(crate) fn cached(incoming: &Incoming, media: &'static str, body: Bytes) -> R
 }
 
 /// `/assets/…`: the address has the hash of what it names.
-pub(crate) async fn page_asset(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn page_asset(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let found = brama_pages::assets().find(|asset| asset.path == incoming.path).ok_or(&NOT_FOUND)?;
-    Ok(cached(&incoming, found.content_type, Bytes::from_static(found.body)))
+    Ok(cached(incoming, found.content_type, Bytes::from_static(found.body)))
 }
 
 /// `/favicon.ico`, which browsers ask for where no page names an icon.
-pub(crate) async fn icon(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn icon(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let icon = brama_pages::icon();
-    Ok(cached(&incoming, icon.content_type, Bytes::from_static(icon.body)))
+    Ok(cached(incoming, icon.content_type, Bytes::from_static(icon.body)))
 }
 
 /// `/sdk/brama.js` and the modules it imports.
-pub(crate) async fn sdk(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn sdk(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let name = incoming.path.strip_prefix("/sdk/").unwrap_or_default();
     let file = Sdk::get(name).ok_or(&NOT_FOUND)?;
     let body = match file.data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
     };
-    Ok(cached(&incoming, content_type(name), body))
+    Ok(cached(incoming, content_type(name), body))
 }

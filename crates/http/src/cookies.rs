@@ -6,8 +6,8 @@
 use brama_protocol::client::ClientId;
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::refresh_token::RefreshToken;
-use cookie::{Cookie, SameSite};
 use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
 use http::{HeaderMap, header};
 
 /// The session of a browser at this server. `Lax`: `/oauth2/authorize` is reached by cross-site navigation.
@@ -96,10 +96,19 @@ mod tests {
     fn bb4_se1_attributes_byte_for_byte() {
         let secret = Handle::from_random([0; 32]);
         let wire = "A".repeat(43);
-        assert_eq!(session(&secret, None), format!("__Host-brama_session={wire}; HttpOnly; SameSite=Lax; Secure; Path=/"));
+        assert_eq!(
+            session(&secret, None),
+            format!("__Host-brama_session={wire}; HttpOnly; SameSite=Lax; Secure; Path=/")
+        );
         let secret = Handle::from_random([0; 32]);
-        assert_eq!(browser(&secret, 1800), format!("__Host-brama_tx={wire}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800"));
-        assert_eq!(delete("__Host-brama_rt_shop"), "__Host-brama_rt_shop=; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=0");
+        assert_eq!(
+            browser(&secret, 1800),
+            format!("__Host-brama_tx={wire}; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800")
+        );
+        assert_eq!(
+            delete("__Host-brama_rt_shop"),
+            "__Host-brama_rt_shop=; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=0"
+        );
     }
 
     #[test]

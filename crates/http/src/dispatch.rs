@@ -17,14 +17,17 @@ use base64::engine::general_purpose::STANDARD;
 use brama_flows::Ctx;
 use brama_flows::login::throttle::Source;
 use brama_protocol::error::{
-    FORM_NOT_OURS, INTERNAL, METHOD_NOT_ALLOWED, NOT_A_FETCH, NOT_FOUND, Refusal, TARGET_TOO_LONG, TOO_LARGE, TOO_SLOW, WRONG_HOST,
+    FORM_NOT_OURS, INTERNAL, METHOD_NOT_ALLOWED, NOT_A_FETCH, NOT_FOUND, Refusal, STORAGE_BUSY, TARGET_TOO_LONG,
+    TOO_LARGE, TOO_SLOW, WRONG_HOST,
 };
 use brama_protocol::limits;
 use brama_protocol::origin::Origin;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Request, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+
+use tower_http::compression::{CompressionLayer, Predicate};
 
 use crate::app::App;
 use crate::incoming::Incoming;
@@ -56,14 +59,31 @@ pub fn router(app: Arc<App>, extra: &'static [Route]) -> Router {
         let app = Arc::clone(&nothing);
         async move { exchange(&app, "(none)", &Vec::new(), peer, request).await }
     });
-    router.layer(tower_http::catch_panic::CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
-        tracing::error!(code = INTERNAL.id, "a panic was caught; this is a bug");
-        (StatusCode::INTERNAL_SERVER_ERROR, "server_error").into_response()
-    }))
+    router.layer(compression()).layer(tower_http::catch_panic::CatchPanicLayer::custom(
+        |_: Box<dyn std::any::Any + Send>| {
+            tracing::error!(code = INTERNAL.id, "a panic was caught; this is a bug");
+            (StatusCode::INTERNAL_SERVER_ERROR, "server_error").into_response()
+        },
+    ))
+}
+
+/// Style, scripts and pictures are compressed. Pages are not: beside what a request brings they carry form tokens, and
+/// the size of the answer would tell an eavesdropper about them (BREACH).
+fn compression() -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new().compress_when(|_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| {
+        let media = headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        media.starts_with(b"text/css") || media.starts_with(b"text/javascript") || media.starts_with(b"image/svg")
+    })
 }
 
 /// One request, from its first byte to its answer. The log line names the route's template, never the query. LG-2.
-async fn exchange(app: &App, template: &'static str, rows: &[&'static Route], peer: SocketAddr, request: Request<Body>) -> Response {
+async fn exchange(
+    app: &App,
+    template: &'static str,
+    rows: &[&'static Route],
+    peer: SocketAddr,
+    request: Request<Body>,
+) -> Response {
     let began = Instant::now();
     let ctx = app.begin();
     let (parts, body) = request.into_parts();
@@ -71,14 +91,13 @@ async fn exchange(app: &App, template: &'static str, rows: &[&'static Route], pe
     let method = parts.method.clone();
     let mut response = answer(app, ctx, rows, peer, parts, body, &request_id).await;
     respond::headers::everywhere(app, &request_id, response.headers_mut());
-    tracing::info!(
-        target: "brama::access",
-        %method,
-        route = template,
-        status = response.status().as_u16(),
-        ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        request = request_id,
-    );
+    let (status, ms) = (response.status().as_u16(), u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+    if response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public")) {
+        // Documents that are the same for everybody say little and come often.
+        tracing::debug!(target: "brama::access", %method, route = template, status, ms, request = request_id);
+    } else {
+        tracing::info!(target: "brama::access", %method, route = template, status, ms, request = request_id);
+    }
     response
 }
 
@@ -138,7 +157,7 @@ async fn answer(
     let origin = incoming.header("origin").and_then(Origin::parse);
     let (mut response, readable) = match outcome {
         Err(refusal) => (refuse(&incoming, refusal), false),
-        Ok(()) => run(app, row, incoming, request_id).await,
+        Ok(()) => run(app, row, &incoming).await,
     };
     respond::headers::of_route(row, response.headers_mut());
     respond::cors::answer(app, row, origin.as_ref().filter(|_| readable), response.headers_mut()).await;
@@ -147,28 +166,17 @@ async fn answer(
 
 /// Run the handler within its time. The flag says whether the answer may be read from another origin: a request whose
 /// origin was refused gets no CORS headers. BB-12.
-async fn run(app: &App, row: &Route, incoming: Incoming, request_id: &str) -> (Response, bool) {
-    let shown = Incoming {
-        ctx: incoming.ctx.clone(),
-        method: incoming.method.clone(),
-        path: incoming.path.clone(),
-        query: incoming.query.clone(),
-        headers: incoming.headers.clone(),
-        body: Bytes::new(),
-        source: incoming.source,
-        request_id: request_id.to_owned(),
-        nonce: incoming.nonce.clone(),
-    };
+async fn run(app: &App, row: &Route, incoming: &Incoming) -> (Response, bool) {
     let time = Duration::from_secs(limits::REQUEST_SECONDS);
     let outcome = match tokio::time::timeout(time, (row.handler)(app, incoming)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refusal::from(&brama_protocol::error::STORAGE_BUSY).retry_after(5).with_detail("the handler ran out of time")),
+        Err(_) => Err(Refusal::from(&STORAGE_BUSY).retry_after(5).with_detail("the handler ran out of time")),
     };
     match outcome {
         Ok(response) => (response, true),
         Err(refusal) => {
             let readable = refusal.row.error != NOT_A_FETCH.error;
-            (respond::refusal(app, &shown, row.speech, refusal), readable)
+            (respond::refusal(app, incoming, row.speech, refusal), readable)
         }
     }
 }
@@ -198,7 +206,8 @@ fn guard(app: &App, row: &Route, incoming: &Incoming) -> Result<(), Refusal> {
         Csrf::Safe | Csrf::NoCookies | Csrf::CrossSiteForm => Ok(()),
         Csrf::CookieEndpoint => from.admit(&app.deployment.settings.own_origin).map(drop),
         Csrf::Navigation => {
-            let navigates = matches!(from.mode, None | Some("navigate")) && matches!(from.dest, None | Some("document"));
+            let navigates =
+                matches!(from.mode, None | Some("navigate")) && matches!(from.dest, None | Some("document"));
             let ours = matches!(from.site, None | Some("same-origin" | "none"));
             if from.purpose.is_none() && (navigates || ours) { Ok(()) } else { Err((&NOT_A_FETCH).into()) }
         }
@@ -227,4 +236,3 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-

@@ -60,7 +60,7 @@ fn tokens(minted: &brama_flows::token::issue::Minted) -> Response {
 }
 
 /// A4: user name and password for an access token, a session cookie and a refresh cookie.
-pub(crate) async fn login(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn login(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let body: LoginBody = incoming.json()?;
     let client = named(body.client_id)?;
     let login = Login {
@@ -70,7 +70,7 @@ pub(crate) async fn login(_: &App, incoming: Incoming) -> Result<Response, Refus
         source: incoming.source,
         browser: incoming.browser_facts(),
     };
-    let done = first_party::login(&incoming.ctx, &sender(&incoming)?, login).await?;
+    let done = first_party::login(&incoming.ctx, &sender(incoming)?, login).await?;
     let mut response = tokens(&done.minted);
     set_cookie(&mut response, &cookies::session(&done.session.secret, None));
     if let Some(token) = &done.minted.refresh_token {
@@ -80,23 +80,24 @@ pub(crate) async fn login(_: &App, incoming: Incoming) -> Result<Response, Refus
 }
 
 /// A6 by `POST`: a new access token, and the refresh cookie is replaced.
-pub(crate) async fn rotate(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn rotate(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let body: NamedClient = incoming.json_or_empty()?.unwrap_or_default();
-    refresh(&incoming, named(body.client_id)?, Use::Rotate).await
+    refresh(incoming, named(body.client_id)?, Use::Rotate).await
 }
 
 /// A6 by `GET`: a new access token, nothing changes.
-pub(crate) async fn look(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn look(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let query = incoming.query()?;
     let client = query.one("client_id").map_err(brama_protocol::token::request::duplicate)?.map(ToOwned::to_owned);
-    refresh(&incoming, named(client)?, Use::Look).await
+    refresh(incoming, named(client)?, Use::Look).await
 }
 
 /// A failing refresh leaves every cookie as it is: it may be a loser beside a winner. Design §5.
 async fn refresh(incoming: &Incoming, client: Option<ClientId>, usage: Use) -> Result<Response, Refusal> {
     let sender = sender(incoming)?;
     let cookies = refresh_cookies(incoming);
-    let done = first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash(), usage).await?;
+    let done =
+        first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash(), usage).await?;
     let mut response = tokens(&done.minted);
     if let Some(token) = done.minted.refresh_token.as_ref().filter(|_| done.replaced) {
         set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.refresh_expires_in));
@@ -105,11 +106,11 @@ async fn refresh(incoming: &Incoming, client: Option<ClientId>, usage: Use) -> R
 }
 
 /// A8: the session ends, the cookies go. 204 whether or not there was one. BB-11.
-pub(crate) async fn logout(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn logout(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let body: NamedClient = incoming.json_or_empty()?.unwrap_or_default();
     let client = named(body.client_id)?;
-    let sender = sender(&incoming)?;
-    let cookies = refresh_cookies(&incoming);
+    let sender = sender(incoming)?;
+    let cookies = refresh_cookies(incoming);
     let done = first_party::logout(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, &cookies::delete(cookies::SESSION));

@@ -104,7 +104,9 @@ impl Incoming {
         let value = self.header(header::CONTENT_TYPE.as_str())?;
         let (media, _) = value.split_once(';').unwrap_or((value, ""));
         let media = media.trim();
-        ["application/json", "application/x-www-form-urlencoded"].into_iter().find(|known| media.eq_ignore_ascii_case(known))
+        ["application/json", "application/x-www-form-urlencoded"]
+            .into_iter()
+            .find(|known| media.eq_ignore_ascii_case(known))
     }
 
     /// What it says about where it comes from.

@@ -102,7 +102,7 @@ pub struct Route {
     /// Largest body, bytes.
     pub body: usize,
     /// What answers.
-    pub handler: for<'a> fn(&'a App, Incoming) -> Answer<'a>,
+    pub handler: for<'a> fn(&'a App, &'a Incoming) -> Answer<'a>,
 }
 
 macro_rules! table {

@@ -70,7 +70,8 @@ impl Drop for Place {
 /// Serve until `end` resolves, then let requests in flight finish within the grace time.
 pub async fn serve(serving: Serving, end: impl Future<Output = ()>) {
     let Serving { listener, router, proxies, grace } = serving;
-    let (graceful, all, counts) = (GracefulShutdown::new(), Arc::new(Semaphore::new(limits::CONNECTIONS)), Arc::default());
+    let (graceful, all, counts) =
+        (GracefulShutdown::new(), Arc::new(Semaphore::new(limits::CONNECTIONS)), Arc::default());
     tokio::pin!(end);
     loop {
         let (stream, peer) = tokio::select! {
@@ -86,7 +87,9 @@ pub async fn serve(serving: Serving, end: impl Future<Output = ()>) {
             request.extensions_mut().insert(ConnectInfo(peer));
             request
         });
-        let connection = builder().serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+        let connection = builder()
+            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service))
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -137,9 +137,7 @@ mod tests {
         ] {
             assert!(!is_strict_object(bytes), "{bytes:?}");
         }
-        assert!(is_strict_object(
-            br#" { "a" : [1, -2, 0.5, true, null, "x", {"a": {}}] } "#
-        ));
+        assert!(is_strict_object(br#" { "a" : [1, -2, 0.5, true, null, "x", {"a": {}}] } "#));
     }
 
     #[test]

@@ -53,11 +53,7 @@ enum JwkError {
 
 impl Jwk {
     pub(crate) fn new(algorithm: Algorithm, material: Material) -> Self {
-        let mut jwk = Self {
-            kid: None,
-            algorithm: Some(algorithm),
-            material,
-        };
+        let mut jwk = Self { kid: None, algorithm: Some(algorithm), material };
         jwk.kid = Some(jwk.thumbprint());
         jwk
     }
@@ -87,22 +83,11 @@ impl Jwk {
     pub fn thumbprint(&self) -> String {
         let members = match &self.material {
             Material::P256 { x, y } => {
-                format!(
-                    r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
-                    base64url::encode(x),
-                    base64url::encode(y)
-                )
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, base64url::encode(x), base64url::encode(y))
             }
-            Material::Ed25519 { x } => format!(
-                r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
-                base64url::encode(x)
-            ),
+            Material::Ed25519 { x } => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(x)),
             Material::Rsa { n, e } => {
-                format!(
-                    r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
-                    base64url::encode(e),
-                    base64url::encode(n)
-                )
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(e), base64url::encode(n))
             }
         };
         base64url::encode(digest::digest(&digest::SHA256, members.as_bytes()).as_ref())
@@ -113,10 +98,7 @@ impl Jwk {
             return Err(JwkError::NotPublic);
         }
         if raw.usage.as_deref().is_some_and(|usage| usage != "sig")
-            || raw
-                .key_ops
-                .as_deref()
-                .is_some_and(|ops| !ops.iter().any(|op| op == "verify"))
+            || raw.key_ops.as_deref().is_some_and(|ops| !ops.iter().any(|op| op == "verify"))
         {
             return Err(JwkError::NotForSignatures);
         }
@@ -125,15 +107,9 @@ impl Jwk {
             Some(name) => Some(name.parse().map_err(|_| JwkError::Unsupported)?),
         };
         let material = match (raw.kty.as_deref(), raw.crv.as_deref()) {
-            (Some("EC"), Some("P-256")) => Material::P256 {
-                x: octets(raw.x)?,
-                y: octets(raw.y)?,
-            },
+            (Some("EC"), Some("P-256")) => Material::P256 { x: octets(raw.x)?, y: octets(raw.y)? },
             (Some("OKP"), Some("Ed25519")) => Material::Ed25519 { x: octets(raw.x)? },
-            (Some("RSA"), None) => Material::Rsa {
-                n: integer(raw.n)?,
-                e: integer(raw.e)?,
-            },
+            (Some("RSA"), None) => Material::Rsa { n: integer(raw.n)?, e: integer(raw.e)? },
             (None, _) => return Err(JwkError::Malformed),
             _ => return Err(JwkError::Unsupported),
         };
@@ -142,29 +118,15 @@ impl Jwk {
             (_, None)
                 | (Material::P256 { .. }, Some(Algorithm::Es256))
                 | (Material::Ed25519 { .. }, Some(Algorithm::EdDsa))
-                | (
-                    Material::Rsa { .. },
-                    Some(Algorithm::Rs256 | Algorithm::Ps256)
-                )
+                | (Material::Rsa { .. }, Some(Algorithm::Rs256 | Algorithm::Ps256))
         );
-        if fits {
-            Ok(Self {
-                kid: raw.kid,
-                algorithm,
-                material,
-            })
-        } else {
-            Err(JwkError::Unsupported)
-        }
+        if fits { Ok(Self { kid: raw.kid, algorithm, material }) } else { Err(JwkError::Unsupported) }
     }
 }
 
 impl fmt::Debug for Jwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jwk")
-            .field("kid", &self.kid)
-            .field("algorithm", &self.algorithm())
-            .finish_non_exhaustive()
+        f.debug_struct("Jwk").field("kid", &self.kid).field("algorithm", &self.algorithm()).finish_non_exhaustive()
     }
 }
 
@@ -216,19 +178,13 @@ impl RawJwk {
 
 /// Exactly 32 bytes: a shorter coordinate is an error, not padded (RFC 7518 §6.2.1.2).
 fn octets(text: Option<String>) -> Result<[u8; 32], JwkError> {
-    let bytes = text
-        .as_deref()
-        .and_then(base64url::decode)
-        .ok_or(JwkError::Malformed)?;
+    let bytes = text.as_deref().and_then(base64url::decode).ok_or(JwkError::Malformed)?;
     bytes.try_into().map_err(|_| JwkError::Malformed)
 }
 
 /// A positive integer in the fewest bytes (RFC 7518 §2, Base64urlUInt), so that a key has one thumbprint.
 fn integer(text: Option<String>) -> Result<Vec<u8>, JwkError> {
-    let bytes = text
-        .as_deref()
-        .and_then(base64url::decode)
-        .ok_or(JwkError::Malformed)?;
+    let bytes = text.as_deref().and_then(base64url::decode).ok_or(JwkError::Malformed)?;
     match bytes.first() {
         None | Some(0) => Err(JwkError::Malformed),
         Some(_) => Ok(bytes),
@@ -324,9 +280,7 @@ impl<'de> Deserialize<'de> for JwkSet {
         for raw_key in raw.keys {
             match Jwk::from_raw(raw_key) {
                 Ok(key) if key.kid().is_some_and(|kid| set.get(kid).is_some()) => {
-                    return Err(serde::de::Error::custom(
-                        "two keys of the set have the same kid",
-                    ));
+                    return Err(serde::de::Error::custom("two keys of the set have the same kid"));
                 }
                 Ok(key) => set.keys.push(key),
                 // Somebody publishes a secret or mixes key types (TK-20): nothing in that set is to be trusted.

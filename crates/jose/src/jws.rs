@@ -120,12 +120,7 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwsError> {
     // A further dot would be in the payload, where base64url has none.
     let decode = |part| base64url::decode(part).ok_or(JwsError::Malformed);
     let header = read_header(&decode(header)?)?;
-    Ok(Unverified {
-        header,
-        signed,
-        payload: decode(payload)?,
-        signature: decode(signature)?,
-    })
+    Ok(Unverified { header, signed, payload: decode(payload)?, signature: decode(signature)? })
 }
 
 fn read_header(bytes: &[u8]) -> Result<Header, JwsError> {
@@ -136,15 +131,8 @@ fn read_header(bytes: &[u8]) -> Result<Header, JwsError> {
     if raw.crit || raw.b64 || raw.jku || raw.jwk || raw.x5u || raw.x5c || raw.enc || raw.zip {
         return Err(JwsError::ForbiddenHeader);
     }
-    let algorithm = raw
-        .alg
-        .parse()
-        .map_err(|_| JwsError::UnsupportedAlgorithm)?;
-    Ok(Header {
-        algorithm,
-        typ: raw.typ,
-        kid: raw.kid,
-    })
+    let algorithm = raw.alg.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
+    Ok(Header { algorithm, typ: raw.typ, kid: raw.kid })
 }
 
 impl Unverified<'_> {
@@ -168,17 +156,13 @@ impl Unverified<'_> {
         if !key.is_signature(self.signed.as_bytes(), &self.signature) {
             return Err(JwsError::BadSignature);
         }
-        Ok(Verified {
-            payload: self.payload,
-        })
+        Ok(Verified { payload: self.payload })
     }
 }
 
 impl fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Unverified")
-            .field("header", &self.header)
-            .finish_non_exhaustive()
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
     }
 }
 

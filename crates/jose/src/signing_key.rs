@@ -6,8 +6,8 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
-    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -75,8 +75,7 @@ impl SigningKey {
         let failed = |_| KeyError::Generation;
         let pkcs8 = match algorithm {
             Algorithm::Es256 => {
-                let pair =
-                    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
                 Zeroizing::new(pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec())
             }
             Algorithm::EdDsa => {
@@ -99,29 +98,21 @@ impl SigningKey {
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
         let (private, material) = match algorithm {
             Algorithm::Es256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
-                    .map_err(|_| KeyError::Invalid)?;
+                let pair =
+                    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map_err(|_| KeyError::Invalid)?;
                 let material = p256_material(pair.public_key().as_ref())?;
                 (Private::P256(pair), material)
             }
             Algorithm::EdDsa => {
                 let pair = Ed25519KeyPair::from_pkcs8(der).map_err(|_| KeyError::Invalid)?;
-                let x = pair
-                    .public_key()
-                    .as_ref()
-                    .try_into()
-                    .map_err(|_| KeyError::Invalid)?;
+                let x = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Invalid)?;
                 (Private::Ed25519(pair), Material::Ed25519 { x })
             }
             Algorithm::Rs256 | Algorithm::Ps256 => {
                 let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::Invalid)?;
-                let RsaPublicKeyComponents { n, e } =
-                    RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
-                let encoding: &'static dyn RsaEncoding = if algorithm == Algorithm::Ps256 {
-                    &RSA_PSS_SHA256
-                } else {
-                    &RSA_PKCS1_SHA256
-                };
+                let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                let encoding: &'static dyn RsaEncoding =
+                    if algorithm == Algorithm::Ps256 { &RSA_PSS_SHA256 } else { &RSA_PKCS1_SHA256 };
                 (Private::Rsa(pair, encoding), Material::Rsa { n, e })
             }
         };
@@ -129,14 +120,7 @@ impl SigningKey {
         VerifyingKey::new(&public)?;
         let kid = public.thumbprint();
         let headers = Headers(Typ::ALL.map(|typ| encoded_header(algorithm, &kid, typ)));
-        Ok(Self {
-            kid,
-            algorithm,
-            private,
-            public,
-            pkcs8: Zeroizing::new(der.to_vec()),
-            headers,
-        })
+        Ok(Self { kid, algorithm, private, public, pkcs8: Zeroizing::new(der.to_vec()), headers })
     }
 
     /// The private key as PKCS#8. A secret: seal it before it goes anywhere (TK-27).
@@ -171,31 +155,24 @@ impl SigningKey {
         let mut payload = Vec::with_capacity(512);
         serde_json::to_writer(&mut payload, claims)?;
         let header = self.headers.get(typ);
-        let mut token = String::with_capacity(
-            header.len() + payload.len() / 3 * 4 + 4 + 1 + self.signature_chars(),
-        );
+        let mut token = String::with_capacity(header.len() + payload.len() / 3 * 4 + 4 + 1 + self.signature_chars());
         token.push_str(header);
         base64url::encode_onto(&mut token, &payload);
         let rng = SystemRandom::new();
         match &self.private {
             Private::P256(pair) => {
-                let signature = pair
-                    .sign(&rng, token.as_bytes())
-                    .map_err(|_| SignError::Signature)?;
+                let signature = pair.sign(&rng, token.as_bytes()).map_err(|_| SignError::Signature)?;
                 token.push('.');
                 base64url::encode_onto(&mut token, signature.as_ref());
             }
             Private::Ed25519(pair) => {
-                let signature = pair
-                    .try_sign(token.as_bytes())
-                    .map_err(|_| SignError::Signature)?;
+                let signature = pair.try_sign(token.as_bytes()).map_err(|_| SignError::Signature)?;
                 token.push('.');
                 base64url::encode_onto(&mut token, signature.as_ref());
             }
             Private::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(*encoding, &rng, token.as_bytes(), &mut signature)
-                    .map_err(|_| SignError::Signature)?;
+                pair.sign(*encoding, &rng, token.as_bytes(), &mut signature).map_err(|_| SignError::Signature)?;
                 token.push('.');
                 base64url::encode_onto(&mut token, &signature);
             }
@@ -215,20 +192,13 @@ impl SigningKey {
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey")
-            .field("kid", &self.kid)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("kid", &self.kid).field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
 /// All three values are of our own alphabet, so nothing needs escaping.
 fn encoded_header(algorithm: Algorithm, kid: &str, typ: Typ) -> String {
-    let header = format!(
-        r#"{{"alg":"{}","typ":"{}","kid":"{kid}"}}"#,
-        algorithm.as_str(),
-        typ.as_str()
-    );
+    let header = format!(r#"{{"alg":"{}","typ":"{}","kid":"{kid}"}}"#, algorithm.as_str(), typ.as_str());
     let mut encoded = base64url::encode(header.as_bytes());
     encoded.push('.');
     encoded

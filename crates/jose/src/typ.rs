@@ -72,22 +72,11 @@ mod tests {
 
     #[test]
     fn media_type_form_and_case() {
-        for value in [
-            "at+jwt",
-            "AT+JWT",
-            "application/at+jwt",
-            "Application/At+Jwt",
-        ] {
+        for value in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
             assert!(Typ::AccessToken.accepts(Some(value)), "{value}");
         }
-        for value in [
-            "application/application/at+jwt",
-            "text/at+jwt",
-            "at+jwt ",
-            "JWT",
-            "at",
-            "застосунок/at+jwt",
-        ] {
+        for value in ["application/application/at+jwt", "text/at+jwt", "at+jwt ", "JWT", "at", "застосунок/at+jwt"]
+        {
             assert!(!Typ::AccessToken.accepts(Some(value)), "{value}");
         }
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaPublicKeyComponents,
 };
 
 use crate::algorithm::Algorithm;
@@ -71,30 +71,20 @@ impl VerifyingKey {
                 point.push(4); // uncompressed, SEC 1 §2.3.3
                 point.extend_from_slice(x);
                 point.extend_from_slice(y);
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-                    .map_err(|_| KeyError::Invalid)?
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| KeyError::Invalid)?
             }
             (Material::Ed25519 { x }, Algorithm::EdDsa) => {
                 ParsedPublicKey::new(&ED25519, x).map_err(|_| KeyError::Invalid)?
             }
             (Material::Rsa { n, e }, Algorithm::Rs256 | Algorithm::Ps256) => {
                 check_rsa(n, e)?;
-                let parameters = if algorithm == Algorithm::Ps256 {
-                    &RSA_PSS_2048_8192_SHA256
-                } else {
-                    &RSA_PKCS1_2048_8192_SHA256
-                };
-                RsaPublicKeyComponents { n, e }
-                    .to_parsed_public_key(parameters)
-                    .map_err(|_| KeyError::Invalid)?
+                let parameters =
+                    if algorithm == Algorithm::Ps256 { &RSA_PSS_2048_8192_SHA256 } else { &RSA_PKCS1_2048_8192_SHA256 };
+                RsaPublicKeyComponents { n, e }.to_parsed_public_key(parameters).map_err(|_| KeyError::Invalid)?
             }
             _ => return Err(KeyError::WrongAlgorithm),
         };
-        Ok(Self {
-            algorithm,
-            kid: jwk.kid().map(str::to_owned),
-            parsed,
-        })
+        Ok(Self { algorithm, kid: jwk.kid().map(str::to_owned), parsed })
     }
 
     /// The only algorithm this key verifies.

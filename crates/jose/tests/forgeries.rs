@@ -33,13 +33,8 @@ fn signed_payload(payload: &[u8]) -> (String, VerifyingKey) {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
     let (signing, verifying) = key(Algorithm::Es256);
-    let pair =
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, signing.to_pkcs8()).unwrap();
-    let message = format!(
-        "{}.{}",
-        b64(r#"{"alg":"ES256","typ":"at+jwt"}"#),
-        b64(payload)
-    );
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, signing.to_pkcs8()).unwrap();
+    let message = format!("{}.{}", b64(r#"{"alg":"ES256","typ":"at+jwt"}"#), b64(payload));
     let signature = pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
     (format!("{message}.{}", b64(signature)), verifying)
 }
@@ -47,19 +42,13 @@ fn signed_payload(payload: &[u8]) -> (String, VerifyingKey) {
 #[test]
 fn tk_22_alg_none_in_any_spelling() {
     let (signing, verifying) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     let payload = token.split('.').nth(1).unwrap();
     for alg in ["none", "None", "nOnE", "NONE", "", " none"] {
         let header = b64(format!(r#"{{"alg":"{alg}","typ":"at+jwt"}}"#));
         for signature in ["", "AA", token.rsplit('.').next().unwrap()] {
             let forged = format!("{header}.{payload}.{signature}");
-            assert_eq!(
-                check(&forged, &verifying),
-                Err(JwsError::UnsupportedAlgorithm),
-                "{alg}"
-            );
+            assert_eq!(check(&forged, &verifying), Err(JwsError::UnsupportedAlgorithm), "{alg}");
         }
     }
 }
@@ -69,19 +58,9 @@ fn tk_22_hmac_with_the_public_key_as_secret() {
     let (signing, verifying) = key(Algorithm::Rs256);
     let public = serde_json::to_string(signing.public()).unwrap();
     for alg in ["HS256", "RS256"] {
-        let message = format!(
-            "{}.{}",
-            b64(format!(r#"{{"alg":"{alg}","typ":"at+jwt"}}"#)),
-            b64(r#"{"sub":"admin"}"#)
-        );
-        let tag = hmac::sign(
-            &hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes()),
-            message.as_bytes(),
-        );
-        assert!(
-            check(&format!("{message}.{}", b64(tag)), &verifying).is_err(),
-            "{alg}"
-        );
+        let message = format!("{}.{}", b64(format!(r#"{{"alg":"{alg}","typ":"at+jwt"}}"#)), b64(r#"{"sub":"admin"}"#));
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, public.as_bytes()), message.as_bytes());
+        assert!(check(&format!("{message}.{}", b64(tag)), &verifying).is_err(), "{alg}");
     }
 }
 
@@ -103,10 +82,7 @@ fn tk_22_the_key_decides_the_algorithm() {
 
     let (_, es) = key(Algorithm::Es256);
     let (ed_key, _) = key(Algorithm::EdDsa);
-    assert_eq!(
-        check(&ed_key.sign(Typ::AccessToken, &claims).unwrap(), &es),
-        Err(JwsError::WrongAlgorithm)
-    );
+    assert_eq!(check(&ed_key.sign(Typ::AccessToken, &claims).unwrap(), &es), Err(JwsError::WrongAlgorithm));
 }
 
 #[test]
@@ -114,11 +90,7 @@ fn tk_23_the_other_name_of_ed25519_is_accepted_from_others() {
     use aws_lc_rs::signature::Ed25519KeyPair;
     let (signing, verifying) = key(Algorithm::EdDsa);
     let pair = Ed25519KeyPair::from_pkcs8(signing.to_pkcs8()).unwrap();
-    let message = format!(
-        "{}.{}",
-        b64(r#"{"alg":"Ed25519","typ":"at+jwt"}"#),
-        b64(r#"{"sub":"a"}"#)
-    );
+    let message = format!("{}.{}", b64(r#"{"alg":"Ed25519","typ":"at+jwt"}"#), b64(r#"{"sub":"a"}"#));
     let signature = pair.sign(message.as_bytes());
     assert!(check(&format!("{message}.{}", b64(signature)), &verifying).is_ok());
 }
@@ -126,9 +98,7 @@ fn tk_23_the_other_name_of_ed25519_is_accepted_from_others() {
 #[test]
 fn tk_24_headers_that_bring_a_key_or_an_extension() {
     let (signing, _) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     let jwk = serde_json::to_string(signing.public()).unwrap();
     for extra in [
         format!(r#""jwk":{jwk}"#),
@@ -143,34 +113,22 @@ fn tk_24_headers_that_bring_a_key_or_an_extension() {
         r#""zip":"DEF""#.to_owned(),
         r#""enc":"A256GCM""#.to_owned(),
     ] {
-        let forged = with_header(
-            &token,
-            &format!(r#"{{"alg":"ES256","typ":"at+jwt",{extra}}}"#),
-        );
-        assert_eq!(
-            parse(&forged).unwrap_err(),
-            JwsError::ForbiddenHeader,
-            "{extra}"
-        );
+        let forged = with_header(&token, &format!(r#"{{"alg":"ES256","typ":"at+jwt",{extra}}}"#));
+        assert_eq!(parse(&forged).unwrap_err(), JwsError::ForbiddenHeader, "{extra}");
     }
 }
 
 #[test]
 fn tk_24_kid_is_only_a_text() {
     let (signing, _) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     for kid in ["../../etc/passwd", "' OR 1=1 --", "", "\u{0}", "ключ"] {
         let header = json!({"alg": "ES256", "typ": "at+jwt", "kid": kid}).to_string();
         let forged = with_header(&token, &header);
         assert_eq!(parse(&forged).unwrap().header().kid(), Some(kid));
     }
     for kid in ["1", "null,\"a\":1", "{}", "[]"] {
-        let forged = with_header(
-            &token,
-            &format!(r#"{{"alg":"ES256","kid":{kid},"kid":"a"}}"#),
-        );
+        let forged = with_header(&token, &format!(r#"{{"alg":"ES256","kid":{kid},"kid":"a"}}"#));
         assert_eq!(parse(&forged).unwrap_err(), JwsError::Malformed, "{kid}");
     }
 }
@@ -178,11 +136,8 @@ fn tk_24_kid_is_only_a_text() {
 #[test]
 fn tk_24_truncated_padded_and_otherwise_changed_text() {
     let (signing, verifying) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
-    let [header, payload, signature]: [&str; 3] =
-        token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
+    let [header, payload, signature]: [&str; 3] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
     for forged in [
         format!("{token}="),
         format!("{token}=="),
@@ -202,34 +157,22 @@ fn tk_24_truncated_padded_and_otherwise_changed_text() {
         json!({"payload": payload, "protected": header, "signature": signature}).to_string(),
         format!("{header}.{payload}.+{signature}"),
     ] {
-        assert_eq!(
-            check(&forged, &verifying),
-            Err(JwsError::Malformed),
-            "{forged}"
-        );
+        assert_eq!(check(&forged, &verifying), Err(JwsError::Malformed), "{forged}");
     }
     for cut in 1..signature.len() {
         let shorter = token.get(..token.len() - cut).unwrap();
         assert!(check(shorter, &verifying).is_err());
     }
-    assert_eq!(
-        check(&format!("{header}.{payload}."), &verifying),
-        Err(JwsError::BadSignature)
-    );
+    assert_eq!(check(&format!("{header}.{payload}."), &verifying), Err(JwsError::BadSignature));
 }
 
 /// The last character of a 64-byte signature carries four unused bits: all but one spelling must fail.
 #[test]
 fn tk_24_a_signature_has_one_spelling() {
     let (signing, verifying) = key(Algorithm::EdDsa);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     let stem = token.get(..token.len() - 1).unwrap();
-    let accepted = ('0'..='z')
-        .chain(['-'])
-        .filter(|last| check(&format!("{stem}{last}"), &verifying).is_ok())
-        .count();
+    let accepted = ('0'..='z').chain(['-']).filter(|last| check(&format!("{stem}{last}"), &verifying).is_ok()).count();
     assert_eq!(accepted, 1);
 }
 
@@ -251,19 +194,13 @@ fn tk_25_kinds_do_not_mix() {
 #[test]
 fn tk_26_duplicate_members_in_header_or_claims() {
     let (signing, _) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     for header in [
         r#"{"alg":"none","alg":"ES256"}"#,
         r#"{"alg":"ES256","typ":"at+jwt","typ":"JWT"}"#,
         r#"{"alg":"ES256","foo":1,"foo":2}"#,
     ] {
-        assert_eq!(
-            parse(&with_header(&token, header)).unwrap_err(),
-            JwsError::Malformed,
-            "{header}"
-        );
+        assert_eq!(parse(&with_header(&token, header)).unwrap_err(), JwsError::Malformed, "{header}");
     }
     for payload in [
         r#"{"aud":"https://api.example","aud":"https://other.example"}"#,
@@ -271,32 +208,15 @@ fn tk_26_duplicate_members_in_header_or_claims() {
         r#"{"cnf":{"jkt":"a","jkt":"b"}}"#,
     ] {
         let (token, verifying) = signed_payload(payload.as_bytes());
-        assert_eq!(
-            check(&token, &verifying),
-            Err(JwsError::BadClaims),
-            "{payload}"
-        );
+        assert_eq!(check(&token, &verifying), Err(JwsError::BadClaims), "{payload}");
     }
 }
 
 #[test]
 fn tk_26_claims_are_one_utf8_object() {
-    for payload in [
-        &b"{\"sub\":\"\xff\"}"[..],
-        b"",
-        b"[]",
-        b"null",
-        b"\"a\"",
-        b"{}{}",
-        b"{\"a\":1} x",
-        b"foo",
-    ] {
+    for payload in [&b"{\"sub\":\"\xff\"}"[..], b"", b"[]", b"null", b"\"a\"", b"{}{}", b"{\"a\":1} x", b"foo"] {
         let (token, verifying) = signed_payload(payload);
-        assert_eq!(
-            check(&token, &verifying),
-            Err(JwsError::BadClaims),
-            "{payload:?}"
-        );
+        assert_eq!(check(&token, &verifying), Err(JwsError::BadClaims), "{payload:?}");
     }
     let (token, verifying) = signed_payload(br#"{"sub":"a"}"#);
     assert!(check(&token, &verifying).is_ok());
@@ -305,9 +225,7 @@ fn tk_26_claims_are_one_utf8_object() {
 #[test]
 fn tk_26_header_is_one_utf8_object() {
     let (signing, _) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
     let (_, rest) = token.split_once('.').unwrap();
     for header in [
         &b"[]"[..],
@@ -320,11 +238,7 @@ fn tk_26_header_is_one_utf8_object() {
         b"{\"alg\":\"\xff\"}",
         b"{\"alg\":\"ES256\",\"typ\":[]}",
     ] {
-        assert_eq!(
-            parse(&format!("{}.{rest}", b64(header))).unwrap_err(),
-            JwsError::Malformed,
-            "{header:?}"
-        );
+        assert_eq!(parse(&format!("{}.{rest}", b64(header))).unwrap_err(), JwsError::Malformed, "{header:?}");
     }
 }
 
@@ -334,9 +248,7 @@ fn tk_24_degenerate_signatures() {
     let (es_key, es) = key(Algorithm::Es256);
     let (ed_key, ed) = key(Algorithm::EdDsa);
     let order = "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551";
-    let n: Vec<u8> = (0..32)
-        .map(|i| u8::from_str_radix(order.get(i * 2..i * 2 + 2).unwrap(), 16).unwrap())
-        .collect();
+    let n: Vec<u8> = (0..32).map(|i| u8::from_str_radix(order.get(i * 2..i * 2 + 2).unwrap(), 16).unwrap()).collect();
     let mut signatures = vec![
         vec![0; 64],
         vec![0xff; 64],
@@ -348,9 +260,7 @@ fn tk_24_degenerate_signatures() {
     ];
     signatures.push([vec![0; 32], n].concat());
     for (signing, verifying) in [(es_key, es), (ed_key, ed)] {
-        let token = signing
-            .sign(Typ::AccessToken, &json!({"sub": "a"}))
-            .unwrap();
+        let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
         let (signed, _) = token.rsplit_once('.').unwrap();
         for signature in &signatures {
             let forged = format!("{signed}.{}", b64(signature));
@@ -364,9 +274,7 @@ fn signatures_of_another_key_or_over_other_claims() {
     for algorithm in Algorithm::ALL {
         let (signing, verifying) = key(algorithm);
         let (other, _) = key(algorithm);
-        let token = signing
-            .sign(Typ::AccessToken, &json!({"sub": "a"}))
-            .unwrap();
+        let token = signing.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
         assert_eq!(check(&token, &verifying).unwrap()["sub"], "a");
         let foreign = other.sign(Typ::AccessToken, &json!({"sub": "a"})).unwrap();
         assert_eq!(check(&foreign, &verifying), Err(JwsError::BadSignature));
@@ -378,29 +286,20 @@ fn signatures_of_another_key_or_over_other_claims() {
 #[test]
 fn g_9_long_tokens_are_not_looked_at() {
     let (signing, verifying) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a".repeat(11_000)}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a".repeat(11_000)})).unwrap();
     assert!(token.len() < MAX_TOKEN_BYTES);
     assert!(check(&token, &verifying).is_ok());
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "a".repeat(13_000)}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "a".repeat(13_000)})).unwrap();
     assert_eq!(check(&token, &verifying), Err(JwsError::TooLong));
 }
 
 #[test]
 fn debug_shows_neither_claims_nor_signature() {
     let (signing, verifying) = key(Algorithm::Es256);
-    let token = signing
-        .sign(Typ::AccessToken, &json!({"sub": "alice"}))
-        .unwrap();
+    let token = signing.sign(Typ::AccessToken, &json!({"sub": "alice"})).unwrap();
     let unverified = parse(&token).unwrap();
     let text = format!("{unverified:?}");
-    assert!(
-        !text.contains("alice") && !text.contains("signature"),
-        "{text}"
-    );
+    assert!(!text.contains("alice") && !text.contains("signature"), "{text}");
     let verified = unverified.verify(&verifying, Typ::AccessToken).unwrap();
     assert_eq!(format!("{verified:?}"), "Verified { .. }");
 }

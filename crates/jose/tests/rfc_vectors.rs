@@ -34,45 +34,27 @@ fn rfc_7515_a_2_rs256() {
 #[test]
 fn rfc_7515_a_3_es256() {
     let key = VerifyingKey::new(&jwk(r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#)).unwrap();
-    let signature =
-        "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+    let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
     check_joe(&key, &format!("eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}.{signature}"));
 }
 
 #[test]
 fn rfc_8037_a_3_thumbprint_and_a_4_signature() {
-    let jwk =
-        jwk(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
-    assert_eq!(
-        jwk.thumbprint(),
-        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-    );
+    let jwk = jwk(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#);
+    assert_eq!(jwk.thumbprint(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     let key = VerifyingKey::new(&jwk).unwrap();
     let head = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc";
-    let signature =
-        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
-    let verified = parse(&format!("{head}.{signature}"))
-        .unwrap()
-        .verify(&key, Typ::IdToken)
-        .unwrap();
+    let signature = "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg";
+    let verified = parse(&format!("{head}.{signature}")).unwrap().verify(&key, Typ::IdToken).unwrap();
     // The example signs a sentence. It verifies, and gives no claims.
-    assert_eq!(
-        verified.claims::<serde_json::Value>(),
-        Err(JwsError::BadClaims)
-    );
+    assert_eq!(verified.claims::<serde_json::Value>(), Err(JwsError::BadClaims));
 }
 
 #[test]
 fn rfc_7638_3_1_thumbprint_ignores_every_other_member() {
     let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
-    for extra in [
-        "",
-        r#","alg":"RS256","kid":"2011-04-29","use":"sig","unknown":{"a":1}"#,
-    ] {
+    for extra in ["", r#","alg":"RS256","kid":"2011-04-29","use":"sig","unknown":{"a":1}"#] {
         let key = jwk(&format!(r#"{{"kty":"RSA","n":"{n}","e":"AQAB"{extra}}}"#));
-        assert_eq!(
-            key.thumbprint(),
-            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
-        );
+        assert_eq!(key.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     }
 }

@@ -3,12 +3,7 @@
 //! Symmetric (HS*) and encryption (JWE) vectors are unsupported by design, and so are SHA-384 and SHA-512: all of those must be
 //! refused, the "valid" ones too. A few vectors pair a key of one `alg` with a header of another and call that valid; the key
 //! decides here (TK-22), so these are refused as well.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 use std::path::PathBuf;
 
@@ -58,15 +53,9 @@ fn vectors(name: &str) -> Option<File> {
     };
     let path = PathBuf::from(folder).join(name);
     // Tests run in the folder of the crate; a relative path is meant from the top of the tree.
-    let path = if path.is_relative() {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("../..")
-            .join(path)
-    } else {
-        path
-    };
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path =
+        if path.is_relative() { PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path) } else { path };
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
@@ -74,11 +63,8 @@ fn vectors(name: &str) -> Option<File> {
 fn find_key(group: &Group, kid: Option<&str>) -> Result<VerifyingKey, String> {
     let json = group.public.as_ref().or(group.private.as_ref()).unwrap();
     let jwk = if json.get("keys").is_some() {
-        let set: JwkSet =
-            serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
-        kid.and_then(|kid| set.get(kid))
-            .cloned()
-            .ok_or("no such key")?
+        let set: JwkSet = serde_json::from_value(json.clone()).map_err(|error| error.to_string())?;
+        kid.and_then(|kid| set.get(kid)).cloned().ok_or("no such key")?
     } else {
         serde_json::from_value::<Jwk>(json.clone()).map_err(|error| error.to_string())?
     };
@@ -86,15 +72,10 @@ fn find_key(group: &Group, kid: Option<&str>) -> Result<VerifyingKey, String> {
 }
 
 fn accepts(group: &Group, token: &Value) -> Result<(), String> {
-    let text = token
-        .as_str()
-        .map_or_else(|| token.to_string(), str::to_owned);
+    let text = token.as_str().map_or_else(|| token.to_string(), str::to_owned);
     let unverified = parse(&text).map_err(|error| error.to_string())?;
     let key = find_key(group, unverified.header().kid())?;
-    unverified
-        .verify(&key, Typ::IdToken)
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+    unverified.verify(&key, Typ::IdToken).map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// Would a correct verifier of our four algorithms accept it: is it valid, and is the `alg` of header and key the same one of ours?
@@ -104,20 +85,12 @@ fn is_ours(group: &Group, token: &str) -> bool {
     let header: Value = {
         use base64::Engine;
         let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header);
-        bytes
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or(Value::Null)
+        bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(Value::Null)
     };
     let json = group.public.as_ref().or(group.private.as_ref()).unwrap();
-    let key = json
-        .get("keys")
-        .and_then(|keys| keys.get(0))
-        .unwrap_or(json);
+    let key = json.get("keys").and_then(|keys| keys.get(0)).unwrap_or(json);
     let name = alg(&header);
-    name.as_deref()
-        .is_some_and(|name| ["ES256", "EdDSA", "RS256", "PS256"].contains(&name))
-        && name == alg(key)
+    name.as_deref().is_some_and(|name| ["ES256", "EdDSA", "RS256", "PS256"].contains(&name)) && name == alg(key)
 }
 
 fn run(name: &str) -> Option<Counts> {
@@ -127,8 +100,7 @@ fn run(name: &str) -> Option<Counts> {
     for group in &file.groups {
         for case in &group.tests {
             let token = case.jws.as_ref().or(case.jwe.as_ref()).unwrap();
-            let expected =
-                case.result == "valid" && token.as_str().is_some_and(|token| is_ours(group, token));
+            let expected = case.result == "valid" && token.as_str().is_some_and(|token| is_ours(group, token));
             let result = accepts(group, token);
             match (expected, case.result.as_str()) {
                 (true, _) => counts.accepted += 1,

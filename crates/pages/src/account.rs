@@ -91,13 +91,9 @@ impl Account<'_> {
         match self.notice {
             None => Ok(None),
             Some(AccountNotice::SessionEnded) => self.chrome.t("account-notice-ended").map(Some),
-            Some(AccountNotice::OthersEnded { count }) => self
-                .chrome
-                .html(
-                    "account-notice-others-ended",
-                    &[("count", Value::Count(count))],
-                )
-                .map(Some),
+            Some(AccountNotice::OthersEnded { count }) => {
+                self.chrome.html("account-notice-others-ended", &[("count", Value::Count(count))]).map(Some)
+            }
             Some(AccountNotice::AlreadyEnded) => self.chrome.t("account-notice-gone").map(Some),
             Some(AccountNotice::TokenTheft) => self.chrome.t("account-notice-theft").map(Some),
         }
@@ -105,8 +101,7 @@ impl Account<'_> {
 
     fn count(&self) -> Result<Html, MessageError> {
         let count = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        self.chrome
-            .html("account-sessions-count", &[("count", Value::Count(count))])
+        self.chrome.html("account-sessions-count", &[("count", Value::Count(count))])
     }
 
     fn moment(&self, rfc3339: &str) -> Result<Html, MessageError> {
@@ -116,18 +111,13 @@ impl Account<'_> {
     fn method(&self, session: &SessionCard<'_>) -> Result<Html, MessageError> {
         match session.method {
             "pwd" => self.chrome.t("account-method-password"),
-            other => self
-                .chrome
-                .html("account-method-other", &[("method", Value::Words(other))]),
+            other => self.chrome.html("account-method-other", &[("method", Value::Words(other))]),
         }
     }
 
     /// What the button says to those who cannot see which card it stands in.
     fn end_name(&self, session: &SessionCard<'_>) -> Result<String, MessageError> {
-        self.chrome.plain(
-            "account-session-end-name",
-            &[("device", Value::Words(session.device_label))],
-        )
+        self.chrome.plain("account-session-end-name", &[("device", Value::Words(session.device_label))])
     }
 
     fn has_others(&self) -> bool {

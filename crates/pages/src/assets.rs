@@ -18,40 +18,14 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    asset(
-        "style",
-        "css",
-        CSS,
-        include_bytes!("../../../web/style.css"),
-    )
-});
-static ICON: LazyLock<Asset> =
-    LazyLock::new(|| asset("icon", "svg", SVG, include_bytes!("../../../web/icon.svg")));
-static SIGN_IN: LazyLock<Asset> = LazyLock::new(|| {
-    asset(
-        "sign-in",
-        "js",
-        SCRIPT,
-        include_bytes!("../../../web/scripts/sign-in.js"),
-    )
-});
-static CONTINUE: LazyLock<Asset> = LazyLock::new(|| {
-    asset(
-        "continue",
-        "js",
-        SCRIPT,
-        include_bytes!("../../../web/scripts/continue.js"),
-    )
-});
-static TIMES: LazyLock<Asset> = LazyLock::new(|| {
-    asset(
-        "times",
-        "js",
-        SCRIPT,
-        include_bytes!("../../../web/scripts/times.js"),
-    )
-});
+static STYLE: LazyLock<Asset> = LazyLock::new(|| asset("style", "css", CSS, include_bytes!("../../../web/style.css")));
+static ICON: LazyLock<Asset> = LazyLock::new(|| asset("icon", "svg", SVG, include_bytes!("../../../web/icon.svg")));
+static SIGN_IN: LazyLock<Asset> =
+    LazyLock::new(|| asset("sign-in", "js", SCRIPT, include_bytes!("../../../web/scripts/sign-in.js")));
+static CONTINUE: LazyLock<Asset> =
+    LazyLock::new(|| asset("continue", "js", SCRIPT, include_bytes!("../../../web/scripts/continue.js")));
+static TIMES: LazyLock<Asset> =
+    LazyLock::new(|| asset("times", "js", SCRIPT, include_bytes!("../../../web/scripts/times.js")));
 
 /// The style sheet of all pages.
 #[must_use]
@@ -89,19 +63,13 @@ pub(crate) fn times_script() -> &'static str {
 }
 
 fn asset(name: &str, extension: &str, content_type: &'static str, body: &'static [u8]) -> Asset {
-    Asset {
-        path: format!("/assets/{name}.{:016x}.{extension}", fingerprint(body)),
-        content_type,
-        body,
-    }
+    Asset { path: format!("/assets/{name}.{:016x}.{extension}", fingerprint(body)), content_type, body }
 }
 
 /// 64-bit FNV-1a. It tells two versions of our own file apart and guards nothing, so it need not be cryptographic;
 /// unlike the hasher of the standard library it stays the same over compilers and nodes.
 fn fingerprint(body: &[u8]) -> u64 {
-    body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    body.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -46,38 +46,20 @@ impl Chrome<'_> {
     }
 
     /// A text with values, each isolated in `<bdi>`.
-    pub(crate) fn html(
-        &self,
-        id: &'static str,
-        values: &[(&'static str, Value<'_>)],
-    ) -> Result<Html, MessageError> {
+    pub(crate) fn html(&self, id: &'static str, values: &[(&'static str, Value<'_>)]) -> Result<Html, MessageError> {
         text::html(self.locale, id, values)
     }
 
     /// A text with values for an attribute; the template escapes it.
-    pub(crate) fn plain(
-        &self,
-        id: &'static str,
-        values: &[(&'static str, Value<'_>)],
-    ) -> Result<String, MessageError> {
+    pub(crate) fn plain(&self, id: &'static str, values: &[(&'static str, Value<'_>)]) -> Result<String, MessageError> {
         text::plain(self.locale, id, values)
     }
 
     /// What `<title>` says. With a problem it starts with the word for "Error:" (A3).
     pub(crate) fn title(&self, page: &'static str, problem: bool) -> Result<String, MessageError> {
         let page = self.plain(page, &[])?;
-        let id = if problem {
-            "title-problem"
-        } else {
-            "title-page"
-        };
-        self.plain(
-            id,
-            &[
-                ("page", Value::Words(&page)),
-                ("site", Value::Words(self.site_name)),
-            ],
-        )
+        let id = if problem { "title-problem" } else { "title-page" };
+        self.plain(id, &[("page", Value::Words(&page)), ("site", Value::Words(self.site_name))])
     }
 
     /// Words of a person or an app, isolated.
@@ -94,10 +76,7 @@ impl Chrome<'_> {
     }
 
     pub(crate) fn languages(&self) -> [Choice; 2] {
-        Locale::ALL.map(|locale| Choice {
-            locale,
-            current: locale == self.locale,
-        })
+        Locale::ALL.map(|locale| Choice { locale, current: locale == self.locale })
     }
 
     pub(crate) fn style(&self) -> &'static str {

@@ -43,15 +43,11 @@ impl Consent<'_> {
     }
 
     fn heading(&self) -> Result<Html, MessageError> {
-        self.chrome
-            .html("consent-heading", &[("app", Value::Words(self.app.name))])
+        self.chrome.html("consent-heading", &[("app", Value::Words(self.app.name))])
     }
 
     fn unverified(&self) -> Result<Html, MessageError> {
-        self.chrome.html(
-            "consent-unverified",
-            &[("domain", Value::Words(self.app.domain))],
-        )
+        self.chrome.html("consent-unverified", &[("domain", Value::Words(self.app.domain))])
     }
 
     /// What a scope lets the app do. A scope we have no words for is shown by its name.
@@ -61,9 +57,7 @@ impl Consent<'_> {
             "profile" => self.chrome.t("scope-profile"),
             "email" => self.chrome.t("scope-email"),
             "offline_access" => self.chrome.t("scope-offline-access"),
-            other => self
-                .chrome
-                .html("scope-other", &[("scope", Value::Words(other))]),
+            other => self.chrome.html("scope-other", &[("scope", Value::Words(other))]),
         }
     }
 
@@ -74,10 +68,7 @@ impl Consent<'_> {
 
     fn duration(&self) -> Result<Html, MessageError> {
         if self.outlives_session() {
-            self.chrome.html(
-                "consent-lasts-offline",
-                &[("site", Value::Words(self.chrome.site_name))],
-            )
+            self.chrome.html("consent-lasts-offline", &[("site", Value::Words(self.chrome.site_name))])
         } else {
             self.chrome.t("consent-lasts-session")
         }

@@ -41,9 +41,7 @@ impl Continue<'_> {
 
     fn heading(&self) -> Result<Html, MessageError> {
         match self.app {
-            Some(app) => self
-                .chrome
-                .html("continue-heading", &[("app", Value::Words(app.name))]),
+            Some(app) => self.chrome.html("continue-heading", &[("app", Value::Words(app.name))]),
             None => self.chrome.t("continue-title"),
         }
     }

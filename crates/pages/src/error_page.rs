@@ -21,6 +21,8 @@ pub struct ErrorPage<'a> {
     pub request_id: &'a str,
     /// What a developer wants to know; shown only when [`Chrome::dev`] is set, whatever stands here (WH-20).
     pub detail: Option<&'a str>,
+    /// What the app is told too: the `error_description`, in English. No secret, no detail.
+    pub explanation: Option<&'a str>,
     /// The way back: `https:`, `http:` or a path. Other addresses are not shown.
     pub back_url: Option<&'a str>,
 }
@@ -78,13 +80,9 @@ impl ErrorPage<'_> {
     fn advice(&self) -> Result<Html, MessageError> {
         let id = self.texts().1;
         match self.kind {
-            ErrorKind::AppLinkWrong { app } => self.chrome.html(
-                id,
-                &[
-                    ("app", Value::Words(app)),
-                    ("code", Value::Words(self.code)),
-                ],
-            ),
+            ErrorKind::AppLinkWrong { app } => {
+                self.chrome.html(id, &[("app", Value::Words(app)), ("code", Value::Words(self.code))])
+            }
             _ => self.chrome.t(id),
         }
     }

@@ -1,16 +1,7 @@
 //! Which addresses may stand in a link. The caller has validated them; this is the second lock (WH-18).
 
 /// Schemes that run code or show content as if it were ours.
-const REFUSED: [&str; 8] = [
-    "javascript",
-    "data",
-    "vbscript",
-    "blob",
-    "file",
-    "about",
-    "filesystem",
-    "view-source",
-];
+const REFUSED: [&str; 8] = ["javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"];
 
 /// An address the browser may be sent to: an absolute URI, custom schemes of apps included (RFC 8252 §7.1),
 /// or a path here.
@@ -20,10 +11,7 @@ pub(crate) fn may_go_to(address: &str) -> bool {
     }
     match address.split_once(':') {
         Some((scheme, rest)) if is_scheme(scheme) => {
-            !rest.is_empty()
-                && !REFUSED
-                    .iter()
-                    .any(|refused| refused.eq_ignore_ascii_case(scheme))
+            !rest.is_empty() && !REFUSED.iter().any(|refused| refused.eq_ignore_ascii_case(scheme))
         }
         _ => is_path(address),
     }
@@ -34,10 +22,7 @@ pub(crate) fn may_link_to(address: &str) -> bool {
     plain_characters(address)
         && (is_path(address)
             || address.split_once(':').is_some_and(|(scheme, rest)| {
-                !rest.is_empty()
-                    && ["https", "http", "mailto"]
-                        .iter()
-                        .any(|known| known.eq_ignore_ascii_case(scheme))
+                !rest.is_empty() && ["https", "http", "mailto"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
             }))
 }
 
@@ -49,9 +34,7 @@ fn plain_characters(address: &str) -> bool {
 /// A scheme as in RFC 3986 §3.1.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 /// A path on this server; `//host` and `/\host` would leave it.

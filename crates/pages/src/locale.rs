@@ -48,9 +48,7 @@ impl Locale {
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
         let primary = tag.trim().split(['-', '_']).next()?;
-        Self::ALL
-            .into_iter()
-            .find(|locale| locale.tag().eq_ignore_ascii_case(primary))
+        Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(primary))
     }
 
     /// Choose the language: `ui_locales` of the request, then the saved choice, then `Accept-Language`,
@@ -66,11 +64,7 @@ impl Locale {
         default: Self,
     ) -> Self {
         ui_locales
-            .and_then(|list| {
-                list.split_ascii_whitespace()
-                    .take(MAX_RANGES)
-                    .find_map(Self::from_tag)
-            })
+            .and_then(|list| list.split_ascii_whitespace().take(MAX_RANGES).find_map(Self::from_tag))
             .or_else(|| saved.and_then(Self::from_tag))
             .or_else(|| accept_language.and_then(|header| Self::accepted(header, default)))
             .unwrap_or(default)
@@ -89,11 +83,7 @@ impl Locale {
                     None => continue,
                 },
             };
-            let locale = if tag.trim() == "*" {
-                Some(default)
-            } else {
-                Self::from_tag(tag)
-            };
+            let locale = if tag.trim() == "*" { Some(default) } else { Self::from_tag(tag) };
             if let Some(locale) = locale
                 && weight > best.map_or(0, |(weight, _)| weight)
             {
@@ -133,42 +123,18 @@ mod tests {
     /// G1: unreadable lists fall through to the next source, and never fail.
     #[test]
     fn g1_garbage_falls_through() {
-        for garbage in [
-            "",
-            " ",
-            ",,;",
-            "q=1",
-            "uk;q=2",
-            "uk;q=0.1234",
-            "uk;q=abc",
-            "uk;q=-1",
-            "уk",
-            "xx-uk",
-            "uk;q=0",
-        ] {
-            assert_eq!(
-                Locale::negotiate(None, None, Some(garbage), En),
-                En,
-                "{garbage:?}"
-            );
+        for garbage in ["", " ", ",,;", "q=1", "uk;q=2", "uk;q=0.1234", "uk;q=abc", "uk;q=-1", "уk", "xx-uk", "uk;q=0"]
+        {
+            assert_eq!(Locale::negotiate(None, None, Some(garbage), En), En, "{garbage:?}");
         }
-        assert_eq!(
-            Locale::negotiate(Some("de fr"), Some("??"), Some("pl"), Uk),
-            Uk
-        );
-        assert_eq!(
-            Locale::negotiate(None, None, Some(&"de,".repeat(100_000)), Uk),
-            Uk
-        );
+        assert_eq!(Locale::negotiate(Some("de fr"), Some("??"), Some("pl"), Uk), Uk);
+        assert_eq!(Locale::negotiate(None, None, Some(&"de,".repeat(100_000)), Uk), Uk);
     }
 
     /// G1: `ui_locales`, then the saved choice, then `Accept-Language`, then the default.
     #[test]
     fn g1_order_of_sources() {
-        assert_eq!(
-            Locale::negotiate(Some("en"), Some("uk"), Some("uk"), Uk),
-            En
-        );
+        assert_eq!(Locale::negotiate(Some("en"), Some("uk"), Some("uk"), Uk), En);
         assert_eq!(Locale::negotiate(None, Some("en"), Some("uk"), Uk), En);
         assert_eq!(Locale::negotiate(None, None, Some("en"), Uk), En);
         assert_eq!(Locale::negotiate(None, None, None, Uk), Uk);
@@ -187,11 +153,7 @@ mod tests {
             ("de, *;q=0.5", Uk),
             ("uk;q=0, en;q=0.001", En),
         ] {
-            assert_eq!(
-                Locale::negotiate(None, None, Some(header), Uk),
-                expected,
-                "{header}"
-            );
+            assert_eq!(Locale::negotiate(None, None, Some(header), Uk), expected, "{header}");
         }
     }
 }

@@ -25,10 +25,7 @@ fn parts(rfc3339: &str) -> Option<[&str; 4]> {
     let (date, time) = rfc3339.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.split('-');
     let parts = [date.next()?, date.next()?, date.next()?, time.get(..5)?];
-    let digits = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b':')
-    };
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
     (date.next().is_none() && parts.iter().all(|part| digits(part))).then_some(parts)
 }
 
@@ -49,9 +46,6 @@ mod tests {
         ] {
             assert_eq!(parts(other), None, "{other:?}");
         }
-        assert_eq!(
-            parts("2026-11-22T14:05:33.123Z"),
-            Some(["2026", "11", "22", "14:05"])
-        );
+        assert_eq!(parts("2026-11-22T14:05:33.123Z"), Some(["2026", "11", "22", "14:05"]));
     }
 }

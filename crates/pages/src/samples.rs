@@ -1,8 +1,8 @@
 //! Every page in every state with made-up data, for tests, for screenshots and for those who edit `web/`.
 
 use crate::{
-    Account, AccountNotice, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale,
-    RenderError, SessionCard, SignIn, SignInProblem, SignOut, SignedOut,
+    Account, AccountNotice, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale, RenderError, SessionCard,
+    SignIn, SignInProblem, SignOut, SignedOut,
 };
 
 /// Render every sample in one language: its name, which may serve as a file name, and its HTML.
@@ -20,10 +20,7 @@ pub fn all(locale: Locale) -> Result<Vec<(&'static str, String)>, RenderError> {
         dev: false,
         support_url: Some("https://help.example.ua/"),
     };
-    let app = App {
-        name: "Крамниця",
-        domain: "shop.example.ua",
-    };
+    let app = App { name: "Крамниця", domain: "shop.example.ua" };
     let mut pages = sign_in(chrome, app)?;
     pages.extend(consent(chrome, app)?);
     pages.extend(ways_out(chrome, app)?);
@@ -34,11 +31,7 @@ pub fn all(locale: Locale) -> Result<Vec<(&'static str, String)>, RenderError> {
 
 fn sign_in(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
     let page = |problem, username| SignIn {
-        chrome: Chrome {
-            path: "/sign-in",
-            hidden: &[("tx", "tx-0001")],
-            ..chrome
-        },
+        chrome: Chrome { path: "/sign-in", hidden: &[("tx", "tx-0001")], ..chrome },
         app: Some(app),
         tx: "tx-0001",
         csrf: "csrf-0001",
@@ -53,71 +46,32 @@ fn sign_in(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String
         (
             "sign-in-development",
             SignIn {
-                chrome: Chrome {
-                    dev: true,
-                    support_url: None,
-                    ..plain.chrome
-                },
+                chrome: Chrome { dev: true, support_url: None, ..plain.chrome },
                 app: None,
                 remember: true,
                 ..page(None, olena)
             }
             .render()?,
         ),
-        (
-            "sign-in-empty-username",
-            page(Some(SignInProblem::EmptyUsername), "").render()?,
-        ),
-        (
-            "sign-in-empty-password",
-            page(Some(SignInProblem::EmptyPassword), olena).render()?,
-        ),
-        (
-            "sign-in-empty-both",
-            page(Some(SignInProblem::EmptyBoth), "").render()?,
-        ),
-        (
-            "sign-in-wrong-pair",
-            page(Some(SignInProblem::WrongPair), olena).render()?,
-        ),
-        (
-            "sign-in-wrong-layout",
-            page(Some(SignInProblem::WrongPair), "щдутф").render()?,
-        ),
-        (
-            "sign-in-too-many",
-            page(Some(SignInProblem::TooMany { wait_seconds: 290 }), olena).render()?,
-        ),
-        (
-            "sign-in-expired",
-            page(Some(SignInProblem::Expired), olena).render()?,
-        ),
-        (
-            "sign-in-reauthenticate",
-            page(Some(SignInProblem::Reauthenticate), olena).render()?,
-        ),
+        ("sign-in-empty-username", page(Some(SignInProblem::EmptyUsername), "").render()?),
+        ("sign-in-empty-password", page(Some(SignInProblem::EmptyPassword), olena).render()?),
+        ("sign-in-empty-both", page(Some(SignInProblem::EmptyBoth), "").render()?),
+        ("sign-in-wrong-pair", page(Some(SignInProblem::WrongPair), olena).render()?),
+        ("sign-in-wrong-layout", page(Some(SignInProblem::WrongPair), "щдутф").render()?),
+        ("sign-in-too-many", page(Some(SignInProblem::TooMany { wait_seconds: 290 }), olena).render()?),
+        ("sign-in-expired", page(Some(SignInProblem::Expired), olena).render()?),
+        ("sign-in-reauthenticate", page(Some(SignInProblem::Reauthenticate), olena).render()?),
         (
             "sign-in-reauthenticate-account",
-            SignIn {
-                app: None,
-                ..page(Some(SignInProblem::Reauthenticate), olena)
-            }
-            .render()?,
+            SignIn { app: None, ..page(Some(SignInProblem::Reauthenticate), olena) }.render()?,
         ),
-        (
-            "sign-in-overloaded",
-            page(Some(SignInProblem::Overloaded), olena).render()?,
-        ),
+        ("sign-in-overloaded", page(Some(SignInProblem::Overloaded), olena).render()?),
     ])
 }
 
 fn consent(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
     let verified = Consent {
-        chrome: Chrome {
-            path: "/consent",
-            hidden: &[("tx", "tx-0001")],
-            ..chrome
-        },
+        chrome: Chrome { path: "/consent", hidden: &[("tx", "tx-0001")], ..chrome },
         app,
         client_verified: true,
         redirect_host: "shop.example.ua",
@@ -137,81 +91,31 @@ fn consent(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String
         chrome: verified.chrome,
         ..verified
     };
-    Ok(vec![
-        ("consent", verified.render()?),
-        ("consent-unverified", unverified.render()?),
-    ])
+    Ok(vec![("consent", verified.render()?), ("consent-unverified", unverified.render()?)])
 }
 
 fn ways_out(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
-    let target =
-        "https://shop.example.ua/callback?code=sample&state=sample&iss=https%3A%2F%2Fid.example.ua";
+    let target = "https://shop.example.ua/callback?code=sample&state=sample&iss=https%3A%2F%2Fid.example.ua";
     let sign_out = SignOut {
-        chrome: Chrome {
-            path: "/sign-out",
-            ..chrome
-        },
+        chrome: Chrome { path: "/sign-out", ..chrome },
         app: Some(app),
         csrf: "csrf-0001",
         fields: &[("client_id", "shop-web"), ("state", "sample")],
         username: "olena@example.ua",
     };
     let signed_out = SignedOut {
-        chrome: Chrome {
-            path: "/signed-out",
-            ..chrome
-        },
+        chrome: Chrome { path: "/signed-out", ..chrome },
         app: Some(app),
         back_url: Some("https://shop.example.ua/"),
     };
     Ok(vec![
-        (
-            "continue",
-            Continue {
-                chrome,
-                app: Some(app),
-                target,
-            }
-            .render()?,
-        ),
-        (
-            "continue-here",
-            Continue {
-                chrome,
-                app: None,
-                target: "/account",
-            }
-            .render()?,
-        ),
+        ("continue", Continue { chrome, app: Some(app), target }.render()?),
+        ("continue-here", Continue { chrome, app: None, target: "/account" }.render()?),
         ("sign-out", sign_out.render()?),
-        (
-            "sign-out-alone",
-            SignOut {
-                app: None,
-                fields: &[],
-                ..sign_out
-            }
-            .render()?,
-        ),
+        ("sign-out-alone", SignOut { app: None, fields: &[], ..sign_out }.render()?),
         ("signed-out", signed_out.render()?),
-        (
-            "signed-out-page",
-            SignedOut {
-                app: None,
-                back_url: Some("/account"),
-                ..signed_out
-            }
-            .render()?,
-        ),
-        (
-            "signed-out-alone",
-            SignedOut {
-                app: None,
-                back_url: None,
-                ..signed_out
-            }
-            .render()?,
-        ),
+        ("signed-out-page", SignedOut { app: None, back_url: Some("/account"), ..signed_out }.render()?),
+        ("signed-out-alone", SignedOut { app: None, back_url: None, ..signed_out }.render()?),
     ])
 }
 
@@ -248,38 +152,19 @@ fn account(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderErro
     };
     Ok(vec![
         ("account", page(&sessions, None).render()?),
-        (
-            "account-session-ended",
-            page(current, Some(AccountNotice::SessionEnded)).render()?,
-        ),
-        (
-            "account-others-ended",
-            page(current, Some(AccountNotice::OthersEnded { count: 3 })).render()?,
-        ),
+        ("account-session-ended", page(current, Some(AccountNotice::SessionEnded)).render()?),
+        ("account-others-ended", page(current, Some(AccountNotice::OthersEnded { count: 3 })).render()?),
         (
             "account-already-ended",
-            Account {
-                email: None,
-                ..page(&sessions, Some(AccountNotice::AlreadyEnded))
-            }
-            .render()?,
+            Account { email: None, ..page(&sessions, Some(AccountNotice::AlreadyEnded)) }.render()?,
         ),
-        (
-            "account-theft",
-            page(&sessions, Some(AccountNotice::TokenTheft)).render()?,
-        ),
+        ("account-theft", page(&sessions, Some(AccountNotice::TokenTheft)).render()?),
     ])
 }
 
 fn errors(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
     [
-        (
-            "error-app-link",
-            ErrorKind::AppLinkWrong {
-                app: "Крамниця"
-            },
-            "B2104",
-        ),
+        ("error-app-link", ErrorKind::AppLinkWrong { app: "Крамниця" }, "B2104"),
         ("error-unknown-app", ErrorKind::UnknownApp, "B2101"),
         ("error-bad-request", ErrorKind::BadRequest, "B2100"),
         ("error-not-found", ErrorKind::NotFound, "B1404"),
@@ -295,14 +180,12 @@ fn errors(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderError
     .into_iter()
     .map(|(name, kind, code)| {
         let page = ErrorPage {
-            chrome: Chrome {
-                dev: kind == ErrorKind::Internal,
-                ..chrome
-            },
+            chrome: Chrome { dev: kind == ErrorKind::Internal, ..chrome },
             kind,
             code,
             request_id: "01JD8M2Q6ZV4T9K3W7X5Y1B0CE",
             detail: Some("the redirect URI differs from the registered one by its trailing slash"),
+            explanation: Some("redirect_uri is not registered for this client"),
             back_url: (kind == ErrorKind::StaleForm).then_some("/account"),
         };
         Ok((name, page.render()?))

@@ -76,8 +76,7 @@ impl SignIn<'_> {
     }
 
     fn failed(&self) -> bool {
-        self.problem
-            .is_some_and(|problem| problem != SignInProblem::Reauthenticate)
+        self.problem.is_some_and(|problem| problem != SignInProblem::Reauthenticate)
     }
 
     fn script(&self) -> &'static str {
@@ -86,25 +85,16 @@ impl SignIn<'_> {
 
     fn destination(&self) -> Result<Html, MessageError> {
         match self.app {
-            Some(app) => self.chrome.html(
-                "sign-in-to-app",
-                &[
-                    ("app", Value::Words(app.name)),
-                    ("domain", Value::Words(app.domain)),
-                ],
-            ),
+            Some(app) => self
+                .chrome
+                .html("sign-in-to-app", &[("app", Value::Words(app.name)), ("domain", Value::Words(app.domain))]),
             None => self.chrome.t("sign-in-to-account"),
         }
     }
 
     /// The words of the summary; the same words stand beside the fields.
     fn lines(&self) -> Result<Vec<Line>, MessageError> {
-        let line = |field, id| {
-            Ok(Line {
-                field,
-                text: self.chrome.t(id)?,
-            })
-        };
+        let line = |field, id| Ok(Line { field, text: self.chrome.t(id)? });
         Ok(match self.problem {
             None | Some(SignInProblem::Reauthenticate) => Vec::new(),
             Some(SignInProblem::EmptyUsername) => {
@@ -113,16 +103,13 @@ impl SignIn<'_> {
             Some(SignInProblem::EmptyPassword) => {
                 vec![line(Some(PASSWORD), "sign-in-empty-password")?]
             }
-            Some(SignInProblem::EmptyBoth) => vec![
-                line(Some(USERNAME), "sign-in-empty-username")?,
-                line(Some(PASSWORD), "sign-in-empty-password")?,
-            ],
+            Some(SignInProblem::EmptyBoth) => {
+                vec![line(Some(USERNAME), "sign-in-empty-username")?, line(Some(PASSWORD), "sign-in-empty-password")?]
+            }
             Some(SignInProblem::WrongPair) => vec![line(Some(USERNAME), "sign-in-wrong-pair")?],
             Some(SignInProblem::TooMany { wait_seconds }) => {
                 let minutes = wait_seconds.div_ceil(60).max(1);
-                let text = self
-                    .chrome
-                    .html("sign-in-too-many", &[("minutes", Value::Count(minutes))])?;
+                let text = self.chrome.html("sign-in-too-many", &[("minutes", Value::Count(minutes))])?;
                 vec![Line { field: None, text }]
             }
             Some(SignInProblem::Expired) => vec![line(None, "sign-in-expired")?],
@@ -135,9 +122,7 @@ impl SignIn<'_> {
             return Ok(None);
         }
         let text = match self.app {
-            Some(app) => self
-                .chrome
-                .html("sign-in-reauthenticate", &[("app", Value::Words(app.name))]),
+            Some(app) => self.chrome.html("sign-in-reauthenticate", &[("app", Value::Words(app.name))]),
             None => self.chrome.t("sign-in-reauthenticate-account"),
         };
         text.map(Some)

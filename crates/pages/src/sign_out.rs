@@ -39,25 +39,15 @@ impl SignOut<'_> {
     }
 
     fn heading(&self) -> Result<Html, MessageError> {
-        self.chrome.html(
-            "sign-out-heading",
-            &[("site", Value::Words(self.chrome.site_name))],
-        )
+        self.chrome.html("sign-out-heading", &[("site", Value::Words(self.chrome.site_name))])
     }
 
     fn asked_by(&self, app: &App<'_>) -> Result<Html, MessageError> {
-        self.chrome.html(
-            "sign-out-from-app",
-            &[
-                ("app", Value::Words(app.name)),
-                ("domain", Value::Words(app.domain)),
-            ],
-        )
+        self.chrome.html("sign-out-from-app", &[("app", Value::Words(app.name)), ("domain", Value::Words(app.domain))])
     }
 
     fn signed_in_as(&self) -> Result<Html, MessageError> {
-        self.chrome
-            .html("sign-out-as", &[("username", Value::Words(self.username))])
+        self.chrome.html("sign-out-as", &[("username", Value::Words(self.username))])
     }
 }
 
@@ -93,9 +83,7 @@ impl SignedOut<'_> {
 
     fn back_words(&self) -> Result<Html, MessageError> {
         match self.app {
-            Some(app) => self
-                .chrome
-                .html("signed-out-back", &[("app", Value::Words(app.name))]),
+            Some(app) => self.chrome.html("signed-out-back", &[("app", Value::Words(app.name))]),
             None => self.chrome.t("signed-out-back-plain"),
         }
     }

@@ -100,11 +100,7 @@ pub(crate) fn isolated(words: &str) -> Html {
     Html(escape(&format!("{ISOLATE}{}{POP}", harmless(words))))
 }
 
-fn format(
-    locale: Locale,
-    id: &'static str,
-    values: &[(&'static str, Value<'_>)],
-) -> Result<String, MessageError> {
+fn format(locale: Locale, id: &'static str, values: &[(&'static str, Value<'_>)]) -> Result<String, MessageError> {
     let arguments: FluentArgs<'_> = values
         .iter()
         .map(|&(name, value)| {
@@ -136,9 +132,7 @@ fn format(
 fn harmless(words: &str) -> String {
     words
         .chars()
-        .filter(|c| {
-            !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-        })
+        .filter(|c| !c.is_control() && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'))
         .collect()
 }
 
@@ -171,16 +165,8 @@ mod tests {
     fn wh18_hostile_words_stay_words() {
         let hostile = "\u{2069}</bdi><script>alert('x')</script>\u{202E}\"&\u{0}";
         let escaped = "&lt;/bdi&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;";
-        assert_eq!(
-            isolated(hostile).to_string(),
-            format!("<bdi>{escaped}</bdi>")
-        );
-        let text = html(
-            Locale::En,
-            "signed-out-back",
-            &[("app", Value::Words(hostile))],
-        )
-        .unwrap();
+        assert_eq!(isolated(hostile).to_string(), format!("<bdi>{escaped}</bdi>"));
+        let text = html(Locale::En, "signed-out-back", &[("app", Value::Words(hostile))]).unwrap();
         assert_eq!(text.to_string(), format!("Back to <bdi>{escaped}</bdi>"));
     }
 
@@ -195,20 +181,10 @@ mod tests {
     /// G2: Ukrainian has one, few and many.
     #[test]
     fn g2_ukrainian_plurals() {
-        for (count, word) in [
-            (1, "хвилину"),
-            (2, "хвилини"),
-            (5, "хвилин"),
-            (11, "хвилин"),
-            (21, "хвилину"),
-            (104, "хвилини"),
-        ] {
-            let text = plain(
-                Locale::Uk,
-                "sign-in-too-many",
-                &[("minutes", Value::Count(count))],
-            )
-            .unwrap();
+        for (count, word) in
+            [(1, "хвилину"), (2, "хвилини"), (5, "хвилин"), (11, "хвилин"), (21, "хвилину"), (104, "хвилини")]
+        {
+            let text = plain(Locale::Uk, "sign-in-too-many", &[("minutes", Value::Count(count))]).unwrap();
             assert_eq!(text, format!("Забагато спроб. Спробуйте за {count} {word}"));
         }
     }

@@ -4,8 +4,8 @@
 mod support;
 
 use brama_pages::{
-    Account, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale, RenderError,
-    SessionCard, SignIn, SignInProblem, SignOut, SignedOut,
+    Account, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale, RenderError, SessionCard, SignIn,
+    SignInProblem, SignOut, SignedOut,
 };
 use support::{Element, elements};
 
@@ -25,56 +25,24 @@ fn chrome() -> Chrome<'static> {
 #[test]
 fn wh2_continue_goes_on_three_ways() {
     let target = "https://shop.example/cb?code=a&state='\";url=https://evil.example/";
-    let page = Continue {
-        chrome: chrome(),
-        app: None,
-        target,
-    };
+    let page = Continue { chrome: chrome(), app: None, target };
     let html = page.render().unwrap();
     let elements = elements(&html);
-    let link = elements
-        .iter()
-        .find(|e| e.get("id") == Some("continue"))
-        .unwrap();
+    let link = elements.iter().find(|e| e.get("id") == Some("continue")).unwrap();
     assert_eq!(link.get("href"), Some(target));
-    let refresh = elements
-        .iter()
-        .find(|e| e.get("http-equiv").is_some())
-        .unwrap();
-    assert_eq!(
-        refresh.get("content"),
-        Some(format!("0;url={target}").as_str())
-    );
-    assert_eq!(
-        elements
-            .iter()
-            .filter(|e| e.get("method") == Some("post"))
-            .count(),
-        0
-    );
+    let refresh = elements.iter().find(|e| e.get("http-equiv").is_some()).unwrap();
+    assert_eq!(refresh.get("content"), Some(format!("0;url={target}").as_str()));
+    assert_eq!(elements.iter().filter(|e| e.get("method") == Some("post")).count(), 0);
 }
 
 /// WH-18: code is no address, neither to continue to nor to go back to.
 #[test]
 fn wh18_addresses_that_run_code_are_refused() {
     let code = "javascript:alert(1)";
-    let page = Continue {
-        chrome: chrome(),
-        app: None,
-        target: code,
-    };
+    let page = Continue { chrome: chrome(), app: None, target: code };
     assert!(matches!(page.render(), Err(RenderError::Target)));
-    let framed = Chrome {
-        support_url: Some(code),
-        ..chrome()
-    };
-    let out = SignedOut {
-        chrome: framed,
-        app: None,
-        back_url: Some(code),
-    }
-    .render()
-    .unwrap();
+    let framed = Chrome { support_url: Some(code), ..chrome() };
+    let out = SignedOut { chrome: framed, app: None, back_url: Some(code) }.render().unwrap();
     assert!(!out.contains("javascript"));
 }
 
@@ -87,6 +55,7 @@ fn wh20_detail_only_in_development() {
         code: "B9000",
         request_id: "r",
         detail: Some("SELECT secret"),
+        explanation: Some("redirect_uri is not registered for this client"),
         back_url: None,
     };
     assert!(!page(false).render().unwrap().contains("SELECT"));
@@ -108,27 +77,17 @@ fn wh18_hostile_words_are_inert() {
             support_url: Some(words),
             ..chrome()
         };
-        let app = App {
-            name: words,
-            domain: words,
-        };
+        let app = App { name: words, domain: words };
         hostile_pages(chrome, app, words)
     };
     for (bad, good) in page(hostile).into_iter().zip(page(calm)) {
         let (bad, good) = (elements(&bad), elements(&good));
         let shape = |page: &[Element]| -> Vec<(String, Vec<String>)> {
-            page.iter()
-                .map(|e| (e.name.clone(), e.attributes.keys().cloned().collect()))
-                .collect()
+            page.iter().map(|e| (e.name.clone(), e.attributes.keys().cloned().collect())).collect()
         };
         assert_eq!(shape(&bad), shape(&good));
         for element in &bad {
-            assert!(
-                !element
-                    .text
-                    .contains(['\u{202E}', '\u{2066}', '\u{2069}', '\u{0}']),
-                "{element:?}"
-            );
+            assert!(!element.text.contains(['\u{202E}', '\u{2066}', '\u{2069}', '\u{0}']), "{element:?}");
         }
     }
 }
@@ -144,10 +103,7 @@ fn hostile_pages(chrome: Chrome<'_>, app: App<'_>, words: &str) -> Vec<String> {
         apps: vec![words.to_owned()],
     };
     let pairs = [(words, words)];
-    let chrome = Chrome {
-        hidden: &pairs,
-        ..chrome
-    };
+    let chrome = Chrome { hidden: &pairs, ..chrome };
     vec![
         SignIn {
             chrome,
@@ -172,35 +128,16 @@ fn hostile_pages(chrome: Chrome<'_>, app: App<'_>, words: &str) -> Vec<String> {
         }
         .render()
         .unwrap(),
-        SignOut {
-            chrome,
-            app: Some(app),
-            csrf: words,
-            fields: &pairs,
-            username: words,
-        }
-        .render()
-        .unwrap(),
-        SignedOut {
-            chrome,
-            app: Some(app),
-            back_url: Some("/x\"><script>"),
-        }
-        .render()
-        .unwrap(),
-        Continue {
-            chrome,
-            app: Some(app),
-            target: "https://a/\"><script>",
-        }
-        .render()
-        .unwrap(),
+        SignOut { chrome, app: Some(app), csrf: words, fields: &pairs, username: words }.render().unwrap(),
+        SignedOut { chrome, app: Some(app), back_url: Some("/x\"><script>") }.render().unwrap(),
+        Continue { chrome, app: Some(app), target: "https://a/\"><script>" }.render().unwrap(),
         ErrorPage {
             chrome,
             kind: ErrorKind::AppLinkWrong { app: words },
             code: words,
             request_id: words,
             detail: Some(words),
+            explanation: Some("redirect_uri is not registered for this client"),
             back_url: Some("https://a/'\"><script>"),
         }
         .render()

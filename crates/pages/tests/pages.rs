@@ -18,12 +18,7 @@ fn every(mut check: impl FnMut(&str, Locale, &str, &[Element])) {
 }
 
 fn sample(locale: Locale, name: &str) -> String {
-    samples::all(locale)
-        .unwrap()
-        .into_iter()
-        .find(|(sample, _)| *sample == name)
-        .unwrap()
-        .1
+    samples::all(locale).unwrap().into_iter().find(|(sample, _)| *sample == name).unwrap().1
 }
 
 fn chrome() -> Chrome<'static> {
@@ -41,27 +36,17 @@ fn chrome() -> Chrome<'static> {
 /// WH-1: no inline style, handler or script; every script has the nonce and comes from here.
 #[test]
 fn wh1_nothing_inline() {
-    let known: BTreeSet<&str> = scripts()
-        .iter()
-        .map(|script| script.path.as_str())
-        .collect();
+    let known: BTreeSet<&str> = scripts().iter().map(|script| script.path.as_str()).collect();
     every(|name, _, _, elements| {
         for element in elements {
             assert_ne!(element.name, "style", "{name}");
             assert_ne!(element.name, "base", "{name}");
             for attribute in element.attributes.keys() {
-                assert!(
-                    attribute != "style" && !attribute.starts_with("on"),
-                    "{name}: {attribute}"
-                );
+                assert!(attribute != "style" && !attribute.starts_with("on"), "{name}: {attribute}");
             }
             if element.name == "script" {
                 assert_eq!(element.get("type"), Some("module"), "{name}");
-                assert_eq!(
-                    element.get("nonce"),
-                    Some("c2FtcGxlLW5vbmNlLTAwMQ=="),
-                    "{name}"
-                );
+                assert_eq!(element.get("nonce"), Some("c2FtcGxlLW5vbmNlLTAwMQ=="), "{name}");
                 assert!(known.contains(element.get("src").unwrap()), "{name}");
                 assert_eq!(element.text, "", "{name}");
             }
@@ -81,24 +66,14 @@ fn t6_no_third_party_and_forms_stay_here() {
                 "form" => {
                     assert!(element.get("action").unwrap().starts_with('/'), "{name}");
                     let languages = element.get("class") == Some("languages");
-                    assert_eq!(
-                        element.get("method"),
-                        Some(if languages { "get" } else { "post" }),
-                        "{name}"
-                    );
+                    assert_eq!(element.get("method"), Some(if languages { "get" } else { "post" }), "{name}");
                     assert_eq!(element.get("novalidate").is_some(), !languages, "{name}");
                 }
                 _ => {}
             }
         }
-        let csrf = elements
-            .iter()
-            .filter(|e| e.get("name") == Some("csrf"))
-            .count();
-        let posts = elements
-            .iter()
-            .filter(|e| e.get("method") == Some("post"))
-            .count();
+        let csrf = elements.iter().filter(|e| e.get("name") == Some("csrf")).count();
+        let posts = elements.iter().filter(|e| e.get("method") == Some("post")).count();
         assert_eq!(csrf, posts, "{name}: every POST form has its token (WH-11)");
     });
 }
@@ -106,10 +81,7 @@ fn t6_no_third_party_and_forms_stay_here() {
 /// F2, F4, UX-2: the autocomplete table, and nothing that gets in the way of managers and paste.
 #[test]
 fn f2_f4_fields() {
-    let table = BTreeMap::from([
-        ("username", "username webauthn"),
-        ("password", "current-password"),
-    ]);
+    let table = BTreeMap::from([("username", "username webauthn"), ("password", "current-password")]);
     every(|name, _, _, elements| {
         for element in elements.iter().filter(|element| element.name == "input") {
             let field = element.get("name").unwrap();
@@ -120,30 +92,18 @@ fn f2_f4_fields() {
             if kind == "hidden" {
                 continue;
             }
-            assert!(
-                elements
-                    .iter()
-                    .any(|e| e.name == "label" && e.get("for") == element.get("id")),
-                "{name}: {field}"
-            );
+            assert!(elements.iter().any(|e| e.name == "label" && e.get("for") == element.get("id")), "{name}: {field}");
             if kind != "checkbox" {
                 assert_eq!(element.get("autocomplete"), Some(table[field]), "{name}");
                 assert_eq!(element.get("autocapitalize"), Some("none"), "{name}");
                 assert_eq!(element.get("spellcheck"), Some("false"), "{name}");
             }
             if kind == "password" {
-                assert_eq!(
-                    element.get("value"),
-                    None,
-                    "{name}: the password is never kept (A3)"
-                );
+                assert_eq!(element.get("value"), None, "{name}: the password is never kept (A3)");
             }
         }
         for button in elements.iter().filter(|element| element.name == "button") {
-            assert!(
-                button.get("type").is_some() && button.get("disabled").is_none(),
-                "{name}"
-            );
+            assert!(button.get("type").is_some() && button.get("disabled").is_none(), "{name}");
         }
     });
 }
@@ -155,37 +115,16 @@ fn a1_structure() {
         assert_eq!(elements[0].get("lang"), Some(locale.tag()), "{name}");
         assert_eq!(elements[0].get("dir"), Some("ltr"), "{name}");
         for only in ["h1", "title", "main", "header", "footer"] {
-            assert_eq!(
-                elements.iter().filter(|e| e.name == only).count(),
-                1,
-                "{name}: {only}"
-            );
+            assert_eq!(elements.iter().filter(|e| e.name == only).count(), 1, "{name}: {only}");
         }
-        let first = elements
-            .iter()
-            .skip_while(|e| e.name != "body")
-            .nth(1)
-            .unwrap();
-        assert_eq!(
-            (first.name.as_str(), first.get("href")),
-            ("a", Some("#main")),
-            "{name}"
-        );
+        let first = elements.iter().skip_while(|e| e.name != "body").nth(1).unwrap();
+        assert_eq!((first.name.as_str(), first.get("href")), ("a", Some("#main")), "{name}");
         let ids: Vec<&str> = elements.iter().filter_map(|e| e.get("id")).collect();
         let unique: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), unique.len(), "{name}");
         for element in elements {
-            for reference in [
-                "aria-describedby",
-                "aria-labelledby",
-                "aria-controls",
-                "for",
-            ] {
-                for id in element
-                    .get(reference)
-                    .into_iter()
-                    .flat_map(str::split_ascii_whitespace)
-                {
+            for reference in ["aria-describedby", "aria-labelledby", "aria-controls", "for"] {
+                for id in element.get(reference).into_iter().flat_map(str::split_ascii_whitespace) {
                     assert!(unique.contains(id), "{name}: {reference}={id}");
                 }
             }
@@ -193,10 +132,7 @@ fn a1_structure() {
                 assert!(unique.contains(id), "{name}: #{id}");
             }
         }
-        assert!(
-            !html.contains('\u{2068}') && !html.contains('\u{2069}'),
-            "{name}"
-        );
+        assert!(!html.contains('\u{2068}') && !html.contains('\u{2069}'), "{name}");
     });
 }
 
@@ -204,19 +140,10 @@ fn a1_structure() {
 #[test]
 fn a3_problems() {
     every(|name, locale, _, elements| {
-        let calm = [
-            "sign-in",
-            "sign-in-development",
-            "sign-in-reauthenticate",
-            "sign-in-reauthenticate-account",
-        ];
+        let calm = ["sign-in", "sign-in-development", "sign-in-reauthenticate", "sign-in-reauthenticate-account"];
         let form = name.starts_with("sign-in") && !calm.contains(&name);
         let problem = form || name.starts_with("error-");
-        let word = if locale == Locale::Uk {
-            "Помилка: "
-        } else {
-            "Error: "
-        };
+        let word = if locale == Locale::Uk { "Помилка: " } else { "Error: " };
         let title = &elements.iter().find(|e| e.name == "title").unwrap().text;
         assert_eq!(title.starts_with(word), problem, "{name}: {title}");
         let summary = elements.iter().find(|e| e.get("id") == Some("problem"));
@@ -226,27 +153,19 @@ fn a3_problems() {
             assert_eq!(summary.get("tabindex"), Some("-1"), "{name}");
             assert!(summary.get("autofocus").is_some(), "{name}");
         }
-        let wrong: Vec<&str> = elements
-            .iter()
-            .filter(|e| e.get("aria-invalid").is_some())
-            .filter_map(|e| e.get("name"))
-            .collect();
+        let wrong: Vec<&str> =
+            elements.iter().filter(|e| e.get("aria-invalid").is_some()).filter_map(|e| e.get("name")).collect();
         let expected: &[&str] = match name {
             "sign-in-empty-username" => &["username"],
             "sign-in-empty-password" => &["password"],
-            "sign-in-empty-both" | "sign-in-wrong-pair" | "sign-in-wrong-layout" => {
-                &["username", "password"]
-            }
+            "sign-in-empty-both" | "sign-in-wrong-pair" | "sign-in-wrong-layout" => &["username", "password"],
             _ => &[],
         };
         assert_eq!(wrong, expected, "{name}");
         // The same words twice: in the summary and beside the field.
         for link in elements.iter().filter(|e| e.name == "a" && form) {
             let field = link.get("href").unwrap().trim_start_matches('#');
-            if let Some(beside) = elements
-                .iter()
-                .find(|e| e.get("id") == Some(&format!("{field}-error")))
-            {
+            if let Some(beside) = elements.iter().find(|e| e.get("id") == Some(&format!("{field}-error"))) {
                 assert_eq!(beside.text, link.text, "{name}");
             }
         }
@@ -275,12 +194,7 @@ fn a6_user_name_is_kept() {
         };
         let html = page.render().unwrap();
         let elements = elements(&html);
-        let field = |name: &str| {
-            elements
-                .iter()
-                .find(|e| e.get("name") == Some(name))
-                .unwrap()
-        };
+        let field = |name: &str| elements.iter().find(|e| e.get("name") == Some(name)).unwrap();
         assert_eq!(field("username").get("value"), Some("o'neil \"x\""));
         assert!(field("remember").get("checked").is_some());
         assert_eq!(field("tx").get("value"), Some("t"));
@@ -294,20 +208,13 @@ fn a6_user_name_is_kept() {
 #[test]
 fn g1_language_form() {
     every(|name, locale, _, elements| {
-        let buttons: Vec<&Element> = elements
-            .iter()
-            .filter(|e| e.get("name") == Some("ui_locales"))
-            .collect();
+        let buttons: Vec<&Element> = elements.iter().filter(|e| e.get("name") == Some("ui_locales")).collect();
         assert_eq!(buttons.len(), 2, "{name}");
         for (button, choice) in buttons.into_iter().zip(Locale::ALL) {
             assert_eq!(button.get("value"), Some(choice.tag()), "{name}");
             assert_eq!(button.get("lang"), Some(choice.tag()), "{name}");
             assert_eq!(button.text, choice.own_name(), "{name}");
-            assert_eq!(
-                button.get("aria-current").is_some(),
-                choice == locale,
-                "{name}"
-            );
+            assert_eq!(button.get("aria-current").is_some(), choice == locale, "{name}");
         }
     });
     let page = elements(&sample(Locale::Uk, "sign-in"));
@@ -326,31 +233,17 @@ fn t1_consent_says_who_and_weighs_evenly() {
     for name in ["consent", "consent-unverified"] {
         let html = sample(Locale::En, name);
         let page = elements(&html);
-        let decisions: Vec<&Element> = page
-            .iter()
-            .filter(|e| e.get("name") == Some("decision"))
-            .collect();
+        let decisions: Vec<&Element> = page.iter().filter(|e| e.get("name") == Some("decision")).collect();
         assert_eq!(decisions.len(), 2);
-        assert_eq!(
-            (decisions[0].get("value"), decisions[1].get("value")),
-            (Some("allow"), Some("deny"))
-        );
+        assert_eq!((decisions[0].get("value"), decisions[1].get("value")), (Some("allow"), Some("deny")));
         assert_eq!(decisions[0].get("class"), decisions[1].get("class"));
         assert!(page.iter().all(|e| e.get("autofocus").is_none()));
         assert!(html.contains("<bdi>olena@example.ua</bdi>"));
-        assert_eq!(
-            html.contains("has not been checked"),
-            name == "consent-unverified"
-        );
+        assert_eq!(html.contains("has not been checked"), name == "consent-unverified");
     }
     let unverified = sample(Locale::En, "consent-unverified");
-    assert!(
-        unverified.contains("<bdi>127.0.0.1</bdi>")
-            && unverified.contains("“<bdi>orders:read</bdi>”")
-    );
-    assert!(
-        sample(Locale::Uk, "sign-in").contains("<bdi>Крамниця</bdi> (<bdi>shop.example.ua</bdi>)")
-    );
+    assert!(unverified.contains("<bdi>127.0.0.1</bdi>") && unverified.contains("“<bdi>orders:read</bdi>”"));
+    assert!(sample(Locale::Uk, "sign-in").contains("<bdi>Крамниця</bdi> (<bdi>shop.example.ua</bdi>)"));
 }
 
 /// S1: the sign-in page with all it loads fits into the first flight of TCP.
@@ -359,10 +252,7 @@ fn s1_sign_in_fits_14_kilobytes() {
     let icon = brama_pages::icon();
     for locale in Locale::ALL {
         let html = sample(locale, "sign-in-empty-both");
-        let script = scripts()
-            .into_iter()
-            .find(|script| html.contains(&script.path))
-            .unwrap();
+        let script = scripts().into_iter().find(|script| html.contains(&script.path)).unwrap();
         let sizes = [html.as_bytes(), style().body, script.body, icon.body].map(gzip);
         assert!(sizes.iter().sum::<usize>() <= 14 * 1024, "{sizes:?}");
     }

@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use fluent_syntax::ast::{
-    CallArguments, Entry, Expression, InlineExpression, Pattern, PatternElement,
-};
+use fluent_syntax::ast::{CallArguments, Entry, Expression, InlineExpression, Pattern, PatternElement};
 use fluent_syntax::parser;
 
 /// What a message needs and which plural forms it has.
@@ -26,8 +24,7 @@ fn messages(language: &str) -> BTreeMap<String, Shape> {
     for file in fs::read_dir(root().join("../../web/locales").join(language)).unwrap() {
         let path = file.unwrap().path();
         let source = fs::read_to_string(&path).unwrap();
-        let resource = parser::parse(source)
-            .unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", path.display()));
+        let resource = parser::parse(source).unwrap_or_else(|(_, errors)| panic!("{}: {errors:?}", path.display()));
         for entry in resource.body {
             let Entry::Message(message) = entry else {
                 continue;
@@ -36,10 +33,7 @@ fn messages(language: &str) -> BTreeMap<String, Shape> {
             let mut shape = Shape::default();
             walk(&message.value.unwrap(), &mut shape);
             let name = message.id.name;
-            assert!(
-                messages.insert(name.clone(), shape).is_none(),
-                "{name} twice in {language}"
-            );
+            assert!(messages.insert(name.clone(), shape).is_none(), "{name} twice in {language}");
         }
     }
     messages
@@ -68,10 +62,7 @@ fn walk_inline(inline: &InlineExpression<String>, shape: &mut Shape) {
         InlineExpression::VariableReference { id } => {
             shape.values.insert(id.name.clone());
         }
-        InlineExpression::FunctionReference {
-            arguments: CallArguments { .. },
-            ..
-        }
+        InlineExpression::FunctionReference { arguments: CallArguments { .. }, .. }
         | InlineExpression::MessageReference { .. }
         | InlineExpression::TermReference { .. }
         | InlineExpression::Placeable { .. } => {
@@ -96,11 +87,7 @@ fn g5_languages_have_the_same_messages() {
 fn g2_plural_forms_are_complete() {
     for (language, forms) in [("uk", 4), ("en", 2)] {
         for (id, shape) in messages(language) {
-            assert!(
-                shape.forms.is_empty() || shape.forms.len() == forms,
-                "{language} {id}: {:?}",
-                shape.forms
-            );
+            assert!(shape.forms.is_empty() || shape.forms.len() == forms, "{language} {id}: {:?}", shape.forms);
         }
     }
 }
@@ -124,10 +111,7 @@ fn g5_no_message_is_unused() {
 fn g2_tone() {
     for (language, words) in [
         ("uk", ["Ви ", "Вас ", "Вам ", "будь ласка", "вибачте", "Ой"]),
-        (
-            "en",
-            ["please", "Please", "sorry", "Sorry", "Oops", "invalid"],
-        ),
+        ("en", ["please", "Please", "sorry", "Sorry", "Oops", "invalid"]),
     ] {
         for file in fs::read_dir(root().join("../../web/locales").join(language)).unwrap() {
             let source = fs::read_to_string(file.unwrap().path()).unwrap();

@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn tk3_ep44_audience() {
-        let of = |resource, openid| Audience::of(resource, "https://id.example.com/api", "https://id.example.com", openid);
+        let of =
+            |resource, openid| Audience::of(resource, "https://id.example.com/api", "https://id.example.com", openid);
         assert_eq!(of(None, false), Audience::One("https://id.example.com/api".to_owned()));
         assert!(of(None, true).contains("https://id.example.com"));
         assert!(!of(Some("https://mcp.example.com"), true).contains("https://id.example.com"));

@@ -232,8 +232,18 @@ mod tests {
     #[test]
     fn rs_4_bad_token_syntax_is_malformed() {
         for header in [
-            "Bearer", "Bearer ", "Bearer   ", "Bearer a b", "Bearer a ", "Bearer =", "Bearer a=b", "Bearer \"a\"",
-            "Bearer a,b", "Bearer ключ", "Bearer a\tb", "Bearer token=a",
+            "Bearer",
+            "Bearer ",
+            "Bearer   ",
+            "Bearer a b",
+            "Bearer a ",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer \"a\"",
+            "Bearer a,b",
+            "Bearer ключ",
+            "Bearer a\tb",
+            "Bearer token=a",
         ] {
             assert_eq!(token([header]), Err(BearerError::Malformed), "{header:?}");
         }

@@ -185,7 +185,15 @@ mod tests {
 
     #[test]
     fn te33_a_client_id_never_looks_like_a_user_id() {
-        for wrong in ["", "a b", "a/b", "é", "01920000-0000-7000-8000-000000000000", "019200000000700080000000000000ff", &"a".repeat(65)] {
+        for wrong in [
+            "",
+            "a b",
+            "a/b",
+            "é",
+            "01920000-0000-7000-8000-000000000000",
+            "019200000000700080000000000000ff",
+            &"a".repeat(65),
+        ] {
             assert!(wrong.parse::<ClientId>().is_err(), "{wrong}");
         }
         for right in ["shop-web", "a", "A.b_c~d-1"] {

@@ -36,7 +36,11 @@ impl Provenance<'_> {
     /// Whether no browser sent this: such requests carry no ambient authority of a person.
     #[must_use]
     pub fn is_no_browser(&self) -> bool {
-        self.origin.is_none() && self.site.is_none() && self.mode.is_none() && self.dest.is_none() && self.purpose.is_none()
+        self.origin.is_none()
+            && self.site.is_none()
+            && self.mode.is_none()
+            && self.dest.is_none()
+            && self.purpose.is_none()
     }
 
     /// The script's origin and whether it is same-site, before any list of origins is asked. BB-7.
@@ -71,9 +75,8 @@ impl Provenance<'_> {
             // A same-origin GET carries no Origin.
             (Some("same-origin"), None) => Ok(Sender::Script { origin: own.clone(), same_site: true }),
             (Some("same-origin"), Some(origin)) if origin == *own => Ok(Sender::Script { origin, same_site: true }),
-            (Some("same-origin"), Some(origin)) => {
-                Err(Refusal::from(&ORIGIN).with_detail(format!("Sec-Fetch-Site is same-origin, but Origin is {origin}; is public_url right?")))
-            }
+            (Some("same-origin"), Some(origin)) => Err(Refusal::from(&ORIGIN)
+                .with_detail(format!("Sec-Fetch-Site is same-origin, but Origin is {origin}; is public_url right?"))),
             (Some("same-site"), Some(origin)) => Ok(Sender::Script { origin, same_site: true }),
             (Some(site), _) => refused(match site {
                 "cross-site" => "Sec-Fetch-Site is cross-site",
@@ -97,7 +100,13 @@ mod tests {
         Origin::parse("https://id.example.com").unwrap()
     }
 
-    fn admit(origin: Option<&str>, site: Option<&str>, mode: Option<&str>, dest: Option<&str>, purpose: Option<&str>) -> Option<Sender> {
+    fn admit(
+        origin: Option<&str>,
+        site: Option<&str>,
+        mode: Option<&str>,
+        dest: Option<&str>,
+        purpose: Option<&str>,
+    ) -> Option<Sender> {
         Provenance { origin, site, mode, dest, purpose }.admit(&own()).ok()
     }
 
@@ -126,13 +135,18 @@ mod tests {
             (None, None, cors, empty, None),
             (app, Some("same-origin"), cors, empty, None),
         ] {
-            assert_eq!(admit(origin, site, mode, dest, purpose), None, "{origin:?} {site:?} {mode:?} {dest:?} {purpose:?}");
+            assert_eq!(
+                admit(origin, site, mode, dest, purpose),
+                None,
+                "{origin:?} {site:?} {mode:?} {dest:?} {purpose:?}"
+            );
         }
     }
 
     #[test]
     fn bb7_what_is_admitted() {
-        let script = |origin: &str, same_site| Some(Sender::Script { origin: Origin::parse(origin).unwrap(), same_site });
+        let script =
+            |origin: &str, same_site| Some(Sender::Script { origin: Origin::parse(origin).unwrap(), same_site });
         let (cors, empty) = (Some("cors"), Some("empty"));
         assert_eq!(admit(None, None, None, None, None), Some(Sender::NoBrowser));
         assert_eq!(admit(None, Some("same-origin"), cors, empty, None), script("https://id.example.com", true));
@@ -142,6 +156,9 @@ mod tests {
         assert_eq!(admit(Some(app), Some("same-site"), cors, empty, None), script(app, true));
         // Without Fetch Metadata only the same host is known to be the same site.
         assert_eq!(admit(Some(app), None, None, None, None), script(app, false));
-        assert_eq!(admit(Some("https://id.example.com:8443"), None, None, None, None), script("https://id.example.com:8443", true));
+        assert_eq!(
+            admit(Some("https://id.example.com:8443"), None, None, None, None),
+            script("https://id.example.com:8443", true)
+        );
     }
 }

@@ -64,8 +64,18 @@ mod tests {
     #[test]
     fn bb12_only_serialized_origins() {
         for wrong in [
-            "null", "", "*", "https://a.example/", "https://A.example", "https://a.example:443", "https://a.example/x",
-            "https://u@a.example", "ftp://a.example", "a.example", "https://*.example", "https://a.example https://b.example",
+            "null",
+            "",
+            "*",
+            "https://a.example/",
+            "https://A.example",
+            "https://a.example:443",
+            "https://a.example/x",
+            "https://u@a.example",
+            "ftp://a.example",
+            "a.example",
+            "https://*.example",
+            "https://a.example https://b.example",
         ] {
             assert_eq!(Origin::parse(wrong), None, "{wrong}");
         }

@@ -42,7 +42,9 @@ impl fmt::Display for Unusable {
             Self::UserInfo => "it has a user name or password before the host",
             Self::PlainHttp => "http is only for localhost, 127.0.0.1 and [::1]; use https",
             Self::Scheme => "this scheme is not allowed for redirects",
-            Self::PrivateSchemeWithoutPeriod => "a private-use scheme needs a period, such as com.example.app:/callback",
+            Self::PrivateSchemeWithoutPeriod => {
+                "a private-use scheme needs a period, such as com.example.app:/callback"
+            }
         })
     }
 }
@@ -262,8 +264,12 @@ mod tests {
             assert_eq!(RegisteredRedirectUri::parse(text), Err(why), "{text}");
         }
         for text in [
-            "https://app.example.com/cb", "https://app.example.com/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:80/cb",
-            "http://localhost:3000/cb", "com.example.app:/cb",
+            "https://app.example.com/cb",
+            "https://app.example.com/cb?x=1",
+            "http://127.0.0.1/cb",
+            "http://[::1]:80/cb",
+            "http://localhost:3000/cb",
+            "com.example.app:/cb",
         ] {
             assert!(RegisteredRedirectUri::parse(text).is_ok(), "{text}");
         }
@@ -273,12 +279,25 @@ mod tests {
     fn az4_only_the_exact_text_matches() {
         let registered = "https://app.example.com/cb?x=1";
         for wrong in [
-            "https://app.example.com/cb?x=1/extra", "https://app.example.com/cb/../cb?x=1", "https://app.example.com/cb/?x=1",
-            "https://APP.example.com/cb?x=1", "https://app.example.com/CB?x=1", "https://app.example.com/cb?x=1&y=2",
-            "https://app.example.com/%63b?x=1", "https://app.example.com/cb%2e?x=1", "https://u@app.example.com/cb?x=1",
-            "https://app.example.com\\/cb?x=1", "https://app.example.com:443/cb?x=1", "https://app.example.com:8443/cb?x=1",
-            "https://app.example.com/cb?x=1#", "https://app.example.com/cb?x=1\r\n", "https://xn--pp-7ka.example.com/cb?x=1",
-            "http://app.example.com/cb?x=1", "//app.example.com/cb?x=1", "https://app.example.com/cb", "",
+            "https://app.example.com/cb?x=1/extra",
+            "https://app.example.com/cb/../cb?x=1",
+            "https://app.example.com/cb/?x=1",
+            "https://APP.example.com/cb?x=1",
+            "https://app.example.com/CB?x=1",
+            "https://app.example.com/cb?x=1&y=2",
+            "https://app.example.com/%63b?x=1",
+            "https://app.example.com/cb%2e?x=1",
+            "https://u@app.example.com/cb?x=1",
+            "https://app.example.com\\/cb?x=1",
+            "https://app.example.com:443/cb?x=1",
+            "https://app.example.com:8443/cb?x=1",
+            "https://app.example.com/cb?x=1#",
+            "https://app.example.com/cb?x=1\r\n",
+            "https://xn--pp-7ka.example.com/cb?x=1",
+            "http://app.example.com/cb?x=1",
+            "//app.example.com/cb?x=1",
+            "https://app.example.com/cb",
+            "",
         ] {
             assert_eq!(find(wrong, registered, ClientType::Web), Err(NoMatch::Unregistered), "{wrong}");
         }
@@ -337,7 +356,10 @@ mod tests {
         let parameters = [("code", "a b"), ("state", "\"><x&=#")];
         let tail = "code=a+b&state=%22%3E%3Cx%26%3D%23";
         assert_eq!(uri("https://a.example/cb").with_parameters(&parameters), format!("https://a.example/cb?{tail}"));
-        assert_eq!(uri("https://a.example/cb?x=1").with_parameters(&parameters), format!("https://a.example/cb?x=1&{tail}"));
+        assert_eq!(
+            uri("https://a.example/cb?x=1").with_parameters(&parameters),
+            format!("https://a.example/cb?x=1&{tail}")
+        );
         assert_eq!(uri("https://a.example/cb?").with_parameters(&parameters), format!("https://a.example/cb?{tail}"));
         assert_eq!(uri("com.example.app:/cb").with_parameters(&parameters), format!("com.example.app:/cb?{tail}"));
     }

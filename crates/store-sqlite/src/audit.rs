@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use brama_protocol::client::ClientId;
 use brama_protocol::id::{GrantId, SessionId, UserId};
-use brama_store::audit::{AuditLog, AuditRow, Event};
 use brama_store::Unavailable;
+use brama_store::audit::{AuditLog, AuditRow, Event};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -21,7 +21,12 @@ pub(crate) struct About<'a> {
 }
 
 /// Add a row in the transaction of the deed.
-pub(crate) fn record(connection: &Connection, now: Timestamp, event: Event, about: About<'_>) -> Result<(), Unavailable> {
+pub(crate) fn record(
+    connection: &Connection,
+    now: Timestamp,
+    event: Event,
+    about: About<'_>,
+) -> Result<(), Unavailable> {
     change(
         connection,
         "INSERT INTO audit (at, event, user_id, client_id, session_id, grant_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

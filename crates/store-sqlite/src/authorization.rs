@@ -145,7 +145,10 @@ impl Authorizations for SqliteStore {
     }
 
     async fn find_authorization(&self, id: AuthorizationId) -> Result<Option<Authorization>, Unavailable> {
-        self.read(move |connection| first(connection, "SELECT * FROM authorization WHERE id = ?1", [id.as_bytes()], read)).await
+        self.read(move |connection| {
+            first(connection, "SELECT * FROM authorization WHERE id = ?1", [id.as_bytes()], read)
+        })
+        .await
     }
 
     async fn consent_authorization(
@@ -165,7 +168,8 @@ impl Authorizations for SqliteStore {
                 return Ok(false);
             }
             if remember {
-                let asked = first(connection, "SELECT * FROM authorization WHERE id = ?1", [id.as_bytes()], read_asked)?;
+                let asked =
+                    first(connection, "SELECT * FROM authorization WHERE id = ?1", [id.as_bytes()], read_asked)?;
                 if let Some(asked) = asked {
                     let client: &ClientId = &asked.client;
                     consent::remember(connection, user, client, asked.scope.scope(), now)?;
@@ -188,10 +192,15 @@ impl Authorizations for SqliteStore {
         .await
     }
 
-    async fn approve_authorization(&self, id: AuthorizationId, code: NewCode, now: Timestamp) -> Result<Approve, Unavailable> {
+    async fn approve_authorization(
+        &self,
+        id: AuthorizationId,
+        code: NewCode,
+        now: Timestamp,
+    ) -> Result<Approve, Unavailable> {
         self.write(move |connection| {
             if user::find_current(connection, code.user, code.epoch)?.is_none()
-                || !session::is_open(connection, code.user, code.epoch, code.session)?
+                || !session::is_open(connection, code.user, code.epoch, code.session, now)?
             {
                 return Ok(Approve::NotWaiting);
             }
@@ -221,8 +230,10 @@ impl Authorizations for SqliteStore {
     }
 
     async fn find_code(&self, hash: HandleHash<kind::AuthorizationCode>) -> Result<Option<Code>, Unavailable> {
-        self.read(move |connection| first(connection, "SELECT * FROM authorization WHERE code = ?1", [hash.as_bytes()], read_code))
-            .await
+        self.read(move |connection| {
+            first(connection, "SELECT * FROM authorization WHERE code = ?1", [hash.as_bytes()], read_code)
+        })
+        .await
     }
 
     async fn spend_code(&self, code: CheckedCode, grant: NewGrant, now: Timestamp) -> Result<Spend, Unavailable> {

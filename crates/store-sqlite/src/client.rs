@@ -121,6 +121,12 @@ pub(crate) fn find(connection: &Connection, id: &ClientId) -> Result<Option<Arc<
     first(connection, "SELECT * FROM client WHERE id = ?1", [id.as_str()], |row| read(connection, row))
 }
 
+/// Whether the client exists and is enabled.
+pub(crate) fn is_enabled(connection: &Connection, id: &ClientId) -> Result<bool, Unavailable> {
+    Ok(first(connection, "SELECT enabled FROM client WHERE id = ?1", [id.as_str()], |row| get(row, "enabled"))?
+        .unwrap_or(false))
+}
+
 #[async_trait]
 impl Clients for SqliteStore {
     async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<ClientRecord>>, Unavailable> {
@@ -143,7 +149,8 @@ impl Clients for SqliteStore {
     }
 
     async fn list_clients(&self) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
-        self.read(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row))).await
+        self.read(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row)))
+            .await
     }
 
     async fn add_client(&self, record: ClientRecord) -> Result<AddClient, Unavailable> {
@@ -157,7 +164,8 @@ impl Clients for SqliteStore {
     }
 
     async fn declare_client(&self, record: ClientRecord) -> Result<(), Unavailable> {
-        self.write(move |connection| if is_declared(connection, &record)? { Ok(()) } else { put(connection, &record) }).await
+        self.write(move |connection| if is_declared(connection, &record)? { Ok(()) } else { put(connection, &record) })
+            .await
     }
 
     async fn remove_client(&self, id: &ClientId) -> Result<bool, Unavailable> {
@@ -169,4 +177,3 @@ impl Clients for SqliteStore {
         .await
     }
 }
-

@@ -37,7 +37,12 @@ pub(crate) fn granted(table: &'static str, text: &str) -> Result<GrantedScope, U
     scope(table, text).map(GrantedScope::from_stored)
 }
 
-pub(crate) fn authentication(table: &'static str, auth_time: i64, amr: &str, acr: String) -> Result<Authentication, Unavailable> {
+pub(crate) fn authentication(
+    table: &'static str,
+    auth_time: i64,
+    amr: &str,
+    acr: String,
+) -> Result<Authentication, Unavailable> {
     Ok(Authentication {
         at: timestamp(table, auth_time)?,
         amr: amr.split(' ').filter(|value| !value.is_empty()).map(ToOwned::to_owned).collect(),
@@ -79,6 +84,10 @@ pub(crate) fn all<T, P: rusqlite::Params>(
 }
 
 /// Run a cached statement; how many rows it changed.
-pub(crate) fn change<P: rusqlite::Params>(connection: &rusqlite::Connection, sql: &str, params: P) -> Result<usize, Unavailable> {
+pub(crate) fn change<P: rusqlite::Params>(
+    connection: &rusqlite::Connection,
+    sql: &str,
+    params: P,
+) -> Result<usize, Unavailable> {
     connection.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).map_err(failed)
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, Row};
 use crate::SqliteStore;
 use crate::audit::{About, record};
 use crate::column::{authentication, change, client_id, corrupt, first, get, granted, millis, timestamp};
-use crate::{session, user};
+use crate::{client, session, user};
 
 fn generation(number: i64) -> Result<u64, Unavailable> {
     u64::try_from(number).map_err(|error| corrupt("app_grant", error))
@@ -46,7 +46,8 @@ fn read(row: &Row<'_>) -> Result<(Grant, bool), Unavailable> {
 /// Store a new grant; nothing if its user, epoch or session has ended. TE-23.
 pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> Result<Option<Grant>, Unavailable> {
     if user::find_current(connection, new.user, new.epoch)?.is_none()
-        || !session::is_open(connection, new.user, new.epoch, new.session)?
+        || !session::is_open(connection, new.user, new.epoch, new.session, now)?
+        || !client::is_enabled(connection, &new.client)?
     {
         return Ok(None);
     }
@@ -71,7 +72,8 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
             millis(new.expires_at),
         ),
     )?;
-    let about = About { user: Some(new.user), client: Some(&new.client), session: Some(new.session), grant: Some(new.id) };
+    let about =
+        About { user: Some(new.user), client: Some(&new.client), session: Some(new.session), grant: Some(new.id) };
     record(connection, now, Event::GrantIssued, about)?;
     Ok(find(connection, new.id)?.map(|(grant, _)| grant))
 }
@@ -81,7 +83,12 @@ fn find(connection: &Connection, id: GrantId) -> Result<Option<(Grant, bool)>, U
 }
 
 /// Revoke a grant because of a replay, and say so in the log. `false`: it was revoked before.
-pub(crate) fn revoke_for(connection: &Connection, grant: &Grant, event: Event, now: Timestamp) -> Result<bool, Unavailable> {
+pub(crate) fn revoke_for(
+    connection: &Connection,
+    grant: &Grant,
+    event: Event,
+    now: Timestamp,
+) -> Result<bool, Unavailable> {
     let revoked = change(
         connection,
         "UPDATE app_grant SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
@@ -90,8 +97,12 @@ pub(crate) fn revoke_for(connection: &Connection, grant: &Grant, event: Event, n
     if revoked == 0 {
         return Ok(false);
     }
-    let about =
-        About { user: Some(grant.user), client: Some(&grant.client), session: Some(grant.session), grant: Some(grant.id) };
+    let about = About {
+        user: Some(grant.user),
+        client: Some(&grant.client),
+        session: Some(grant.session),
+        grant: Some(grant.id),
+    };
     record(connection, now, event, about)?;
     Ok(true)
 }
@@ -119,8 +130,14 @@ impl From<Presentation<'_>> for Presented {
 }
 
 /// The checks that come before the rule of rotation. TE-23, TE-24.
-fn standing(connection: &Connection, presented: &Presented, now: Timestamp) -> Result<Result<(Grant, User), Refreshed>, Unavailable> {
-    let Some((grant, revoked)) = find(connection, presented.presentation.grant)? else { return Ok(Err(Refreshed::Unknown)) };
+fn standing(
+    connection: &Connection,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Result<(Grant, User), Refreshed>, Unavailable> {
+    let Some((grant, revoked)) = find(connection, presented.presentation.grant)? else {
+        return Ok(Err(Refreshed::Unknown));
+    };
     if grant.client != presented.client {
         return Ok(Err(Refreshed::Unknown));
     }
@@ -130,19 +147,33 @@ fn standing(connection: &Connection, presented: &Presented, now: Timestamp) -> R
     if grant.expires_at <= now {
         return Ok(Err(Refreshed::Expired));
     }
-    match user::find_current(connection, grant.user, grant.epoch)? {
+    match basis(connection, &grant, now)? {
         Some(user) => Ok(Ok((grant, user))),
         None => Ok(Err(Refreshed::Revoked)),
     }
 }
 
-fn verdict(connection: &Connection, presented: &Presented, grant: &Grant, now: Timestamp) -> Result<Verdict, Unavailable> {
+/// What a grant stands on: its client, its account and, unless it is for offline use, its session. TE-23.
+fn basis(connection: &Connection, grant: &Grant, now: Timestamp) -> Result<Option<User>, Unavailable> {
+    let stands = client::is_enabled(connection, &grant.client)?
+        && (grant.offline || session::is_open(connection, grant.user, grant.epoch, grant.session, now)?);
+    if stands { user::find_current(connection, grant.user, grant.epoch) } else { Ok(None) }
+}
+
+fn verdict(
+    connection: &Connection,
+    presented: &Presented,
+    grant: &Grant,
+    now: Timestamp,
+) -> Result<Verdict, Unavailable> {
     let binding = match presented.presenter {
-        Presenter::Cookie { session: Some(secret) } if session::is_cookie_of(connection, grant.session, secret)? => {
+        Presenter::Cookie { session: Some(secret) }
+            if session::is_cookie_of(connection, grant.session, secret, now)? =>
+        {
             SenderBinding::Bound
         }
-        Presenter::Cookie { .. } | Presenter::PublicClient => SenderBinding::None,
-        Presenter::ConfidentialClient => SenderBinding::Bound,
+        // A confidential client keeps its token, so it never waits for a successor whose answer was lost. TE-25.
+        Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient => SenderBinding::None,
     };
     let generation = presented.presentation.generation;
     Ok(match (presented.presenter, judge(grant.lineage, generation, binding, presented.window, now)) {
@@ -228,7 +259,7 @@ impl Grants for SqliteStore {
             if grant.expires_at <= now {
                 return Ok(None);
             }
-            Ok(user::find_current(connection, grant.user, grant.epoch)?.map(|user| (grant, user)))
+            Ok(basis(connection, &grant, now)?.map(|user| (grant, user)))
         })
         .await
     }

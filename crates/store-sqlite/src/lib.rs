@@ -8,8 +8,8 @@ mod audit;
 mod authorization;
 mod client;
 mod column;
-mod consent;
 mod connection;
+mod consent;
 mod grant;
 mod migrate;
 mod reader;
@@ -95,7 +95,8 @@ impl SqliteStore {
         let connection = connection::open(&settings.path)?;
         migrate::require_current(&connection, &settings.path)?;
         let readers = Readers::start(&settings.path, settings.readers)?;
-        let writer = Writer::start(connection, settings.group_commit_max).map_err(|error| connection::no_thread(&settings.path, &error))?;
+        let writer = Writer::start(connection, settings.group_commit_max)
+            .map_err(|error| connection::no_thread(&settings.path, &error))?;
         Ok(Self { writer, readers: Some(readers) })
     }
 

@@ -25,9 +25,7 @@ impl Readers {
         let mut queues = Vec::new();
         for number in 0..count.max(1) {
             let connection = connection::open(path)?;
-            connection
-                .pragma_update(None, "query_only", true)
-                .map_err(|error| connection::refused(path, &error))?;
+            connection.pragma_update(None, "query_only", true).map_err(|error| connection::refused(path, &error))?;
             let (queue, waiting) = sync_channel(QUEUE);
             std::thread::Builder::new()
                 .name(format!("sqlite-reader-{number}"))

@@ -32,24 +32,34 @@ fn read(row: &Row<'_>) -> Result<Session, Unavailable> {
     })
 }
 
-/// Sessions of a user that may still count; idleness is judged by the caller.
+/// Sessions of a user that have not ended, idle ones too: apps signed in through them may still be so.
 fn open_of(connection: &Connection, user: UserId, now: Timestamp) -> Result<Vec<Session>, Unavailable> {
-    let sessions = all(
+    all(
         connection,
         "SELECT session.* FROM session JOIN user ON user.id = session.user_id AND user.epoch = session.epoch
          WHERE session.user_id = ?1 AND session.ended_at IS NULL AND session.expires_at > ?2
          ORDER BY session.last_seen_at DESC, session.id DESC",
         (user.as_bytes(), millis(now)),
         read,
+    )
+}
+
+/// Whether some app's live grant hangs on the session.
+fn has_grants(connection: &Connection, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
+    let found = first(
+        connection,
+        "SELECT 1 FROM app_grant WHERE session_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 LIMIT 1",
+        (id.as_bytes(), millis(now)),
+        |_| Ok(()),
     )?;
-    Ok(sessions.into_iter().filter(|session| session.is_live(now)).collect())
+    Ok(found.is_some())
 }
 
 /// End a session and revoke what hangs on it, offline access excepted. SE-16, LO-5. `false`: it had ended.
 pub(crate) fn end(connection: &Connection, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
     let ended = change(
         connection,
-        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user_id = ?2 AND ended_at IS NULL",
+        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user_id = ?2 AND ended_at IS NULL AND expires_at > ?3",
         (id.as_bytes(), user.as_bytes(), millis(now)),
     )?;
     if ended == 0 {
@@ -64,12 +74,19 @@ pub(crate) fn end(connection: &Connection, user: UserId, id: SessionId, now: Tim
     Ok(true)
 }
 
-/// Whether a session of this id counts for giving a grant, or a code, to its user. TE-23.
-pub(crate) fn is_open(connection: &Connection, user: UserId, epoch: u32, id: SessionId) -> Result<bool, Unavailable> {
+/// Whether a session has neither been ended nor reached its overall end: what grants and codes hang on. TE-23. Being
+/// idle ends only the sign-in page's memory of the person, not what apps were given.
+pub(crate) fn is_open(
+    connection: &Connection,
+    user: UserId,
+    epoch: u32,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Unavailable> {
     let found = first(
         connection,
-        "SELECT 1 FROM session WHERE id = ?1 AND user_id = ?2 AND epoch = ?3 AND ended_at IS NULL",
-        (id.as_bytes(), user.as_bytes(), epoch),
+        "SELECT 1 FROM session WHERE id = ?1 AND user_id = ?2 AND epoch = ?3 AND ended_at IS NULL AND expires_at > ?4",
+        (id.as_bytes(), user.as_bytes(), epoch, millis(now)),
         |_| Ok(()),
     )?;
     Ok(found.is_some())
@@ -80,21 +97,24 @@ pub(crate) fn is_cookie_of(
     connection: &Connection,
     id: SessionId,
     secret: HandleHash<kind::Session>,
+    now: Timestamp,
 ) -> Result<bool, Unavailable> {
     let found = first(
         connection,
-        "SELECT 1 FROM session WHERE id = ?1 AND secret = ?2 AND ended_at IS NULL",
-        (id.as_bytes(), secret.as_bytes()),
+        "SELECT 1 FROM session WHERE id = ?1 AND secret = ?2 AND ended_at IS NULL AND expires_at > ?3",
+        (id.as_bytes(), secret.as_bytes(), millis(now)),
         |_| Ok(()),
     )?;
     Ok(found.is_some())
 }
 
-/// At most one write a minute, decided by the statement. SE-8.
+/// At most one write a minute, decided by the statement; what is over stays over. SE-8.
 pub(crate) fn touch(connection: &Connection, id: SessionId, now: Timestamp) -> Result<(), Unavailable> {
     change(
         connection,
-        "UPDATE session SET last_seen_at = ?2 WHERE id = ?1 AND last_seen_at <= ?2 - 60000 AND ended_at IS NULL",
+        "UPDATE session SET last_seen_at = ?2
+         WHERE id = ?1 AND last_seen_at <= ?2 - 60000 AND last_seen_at > ?2 - idle_seconds * 1000
+             AND expires_at > ?2 AND ended_at IS NULL",
         (id.as_bytes(), millis(now)),
     )
     .map(drop)
@@ -103,14 +123,14 @@ pub(crate) fn touch(connection: &Connection, id: SessionId, now: Timestamp) -> R
 /// The session of this browser that may be renewed: the same user's, not ended, not past its overall end.
 fn renewable(connection: &Connection, new: &NewSession, now: Timestamp) -> Result<Option<SessionId>, Unavailable> {
     let Some(old) = new.replaces else { return Ok(None) };
-    let old = first(
-        connection,
-        "SELECT * FROM session WHERE secret = ?1 AND ended_at IS NULL",
-        [old.as_bytes()],
-        |row| Ok((read(row)?, get::<u32>(row, "epoch")?)),
-    )?;
+    let old =
+        first(connection, "SELECT * FROM session WHERE secret = ?1 AND ended_at IS NULL", [old.as_bytes()], |row| {
+            Ok((read(row)?, get::<u32>(row, "epoch")?))
+        })?;
     match old {
-        Some((old, epoch)) if old.user == new.user && epoch == new.epoch && now < old.lifetime.expires_at => Ok(Some(old.id)),
+        Some((old, epoch)) if old.user == new.user && epoch == new.epoch && now < old.lifetime.expires_at => {
+            Ok(Some(old.id))
+        }
         Some((old, _)) => end(connection, old.user, old.id, now).map(|_| None),
         None => Ok(None),
     }
@@ -207,7 +227,16 @@ impl Sessions for SqliteStore {
     }
 
     async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, Unavailable> {
-        self.read(move |connection| open_of(connection, user, now)).await
+        self.read(move |connection| {
+            let mut shown = Vec::new();
+            for session in open_of(connection, user, now)? {
+                if session.is_live(now) || has_grants(connection, session.id, now)? {
+                    shown.push(session);
+                }
+            }
+            Ok(shown)
+        })
+        .await
     }
 
     async fn apps_of_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionApp>, Unavailable> {

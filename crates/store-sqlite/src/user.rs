@@ -136,7 +136,10 @@ impl Users for SqliteStore {
     }
 
     async fn list_users(&self, limit: u32) -> Result<Vec<User>, Unavailable> {
-        self.read(move |connection| all(connection, "SELECT * FROM user ORDER BY username LIMIT ?1", [limit], read_user)).await
+        self.read(move |connection| {
+            all(connection, "SELECT * FROM user ORDER BY username LIMIT ?1", [limit], read_user)
+        })
+        .await
     }
 
     async fn rehash_password(

@@ -86,10 +86,12 @@ impl Writer {
         F: FnOnce(&Connection) -> Result<T, Unavailable> + Send + 'static,
     {
         let (answer, outcome) = oneshot::channel();
-        self.queue.try_send(Box::new(Work { work: Some(work), outcome: None, answer })).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
-            mpsc::error::TrySendError::Closed(_) => Unavailable::Failed("the writer has stopped".to_owned()),
-        })?;
+        self.queue.try_send(Box::new(Work { work: Some(work), outcome: None, answer })).map_err(
+            |error| match error {
+                mpsc::error::TrySendError::Full(_) => Unavailable::Busy,
+                mpsc::error::TrySendError::Closed(_) => Unavailable::Failed("the writer has stopped".to_owned()),
+            },
+        )?;
         outcome.await.unwrap_or_else(|_| Err(Unavailable::Failed("the writer has stopped".to_owned())))
     }
 }
@@ -116,7 +118,10 @@ fn commit_group(
     group_max: usize,
 ) -> Result<(), String> {
     let step = |sql| {
-        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(())).map_err(|error| error.to_string())
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(()))
+            .map_err(|error| error.to_string())
     };
     step("BEGIN IMMEDIATE")?;
     let began = Instant::now();

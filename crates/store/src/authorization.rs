@@ -130,7 +130,12 @@ impl Code {
     ///
     /// # Errors
     /// The row to answer.
-    pub fn check(self, client: &ClientId, redirect_uri: Option<&str>, verifier: &pkce::Verifier) -> Result<CheckedCode, &'static Row> {
+    pub fn check(
+        self,
+        client: &ClientId,
+        redirect_uri: Option<&str>,
+        verifier: &pkce::Verifier,
+    ) -> Result<CheckedCode, &'static Row> {
         if self.asked.client != *client {
             return Err(&error::CODE_UNKNOWN);
         }
@@ -174,11 +179,22 @@ pub trait Authorizations: Send + Sync {
     async fn find_authorization(&self, id: AuthorizationId) -> Result<Option<Authorization>, Unavailable>;
     /// Note that a user consented for this request, and remember it for later ones if `remember` says so.
     /// `false`: the request waits no longer.
-    async fn consent_authorization(&self, id: AuthorizationId, user: UserId, remember: bool, now: Timestamp) -> Result<bool, Unavailable>;
+    async fn consent_authorization(
+        &self,
+        id: AuthorizationId,
+        user: UserId,
+        remember: bool,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable>;
     /// The person said no. `false`: the request waits no longer.
     async fn deny_authorization(&self, id: AuthorizationId, now: Timestamp) -> Result<bool, Unavailable>;
     /// Issue a code, if the request still waits. One conditional statement.
-    async fn approve_authorization(&self, id: AuthorizationId, code: NewCode, now: Timestamp) -> Result<Approve, Unavailable>;
+    async fn approve_authorization(
+        &self,
+        id: AuthorizationId,
+        code: NewCode,
+        now: Timestamp,
+    ) -> Result<Approve, Unavailable>;
     /// The code with this hash, spent or not.
     async fn find_code(&self, hash: HandleHash<kind::AuthorizationCode>) -> Result<Option<Code>, Unavailable>;
     /// Spend a code and store the grant. One conditional statement decides: of two racing calls one gets `Now`; `Already`

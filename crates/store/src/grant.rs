@@ -49,7 +49,13 @@ pub enum Verdict {
 ///
 /// `window`: how long after its replacement a token is answered with the same successor.
 #[must_use]
-pub fn judge(lineage: Lineage, presented: u64, binding: SenderBinding, window: SignedDuration, now: Timestamp) -> Verdict {
+pub fn judge(
+    lineage: Lineage,
+    presented: u64,
+    binding: SenderBinding,
+    window: SignedDuration,
+    now: Timestamp,
+) -> Verdict {
     if presented == lineage.generation {
         return match lineage.generation.checked_add(1) {
             Some(next) => Verdict::Rotate(Lineage { generation: next, predecessor: Some(presented), rotated_at: now }),

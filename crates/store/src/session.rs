@@ -107,7 +107,11 @@ pub trait Sessions: Send + Sync {
     /// apps signed in through it stay so. One of another user ends, with all that hangs on it (SE-7). One transaction.
     async fn begin_session(&self, new: NewSession, now: Timestamp) -> Result<BeginSession, Unavailable>;
     /// The live session behind a cookie and its user; an ended, expired, idle or outdated one is none.
-    async fn find_session(&self, secret: HandleHash<kind::Session>, now: Timestamp) -> Result<Option<(Session, User)>, Unavailable>;
+    async fn find_session(
+        &self,
+        secret: HandleHash<kind::Session>,
+        now: Timestamp,
+    ) -> Result<Option<(Session, User)>, Unavailable>;
     /// Note that a session was used; at most one write a minute, decided inside the statement. SE-8.
     async fn touch_session(&self, id: SessionId, now: Timestamp) -> Result<(), Unavailable>;
     /// Live sessions of a user, newest first.

@@ -142,7 +142,8 @@ mod tests {
     use super::*;
 
     const ACCOUNT: LaneRule = LaneRule { free: 5, window: SignedDuration::from_mins(15), penalty: Penalty::Doubling };
-    const ADDRESS: LaneRule = LaneRule { free: 30, window: SignedDuration::from_mins(10), penalty: Penalty::RestOfWindow };
+    const ADDRESS: LaneRule =
+        LaneRule { free: 30, window: SignedDuration::from_mins(10), penalty: Penalty::RestOfWindow };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + seconds).unwrap()
@@ -158,7 +159,10 @@ mod tests {
                     let wait = next.blocked_until.map_or(0, |until| until.duration_since(at(now)).as_secs());
                     waits.push(wait);
                     if wait > 0 {
-                        assert_eq!(attempt(counter, ACCOUNT, at(now + wait - 1)), Attempt::Wait(SignedDuration::from_secs(1)));
+                        assert_eq!(
+                            attempt(counter, ACCOUNT, at(now + wait - 1)),
+                            Attempt::Wait(SignedDuration::from_secs(1))
+                        );
                     }
                     now += wait;
                 }

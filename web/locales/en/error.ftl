@@ -29,3 +29,4 @@ error-internal-title = Something broke on our side
 error-internal-text = Your data is safe. Try again; if it happens again, tell the administrator the code and the request
 error-stale-form-title = This page expired
 error-stale-form-text = The form was open for too long or was already sent. Go back and start again
+error-explanation = For developers

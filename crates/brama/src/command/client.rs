@@ -103,7 +103,11 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::List(flags) => {
             for record in open(&flags.place)?.list_clients().await? {
                 let client = &record.client;
-                let line = if flags.json { describe(&record).to_string() } else { format!("{}  {}  {}", client.id, client.client_type.as_str(), client.name) };
+                let line = if flags.json {
+                    describe(&record).to_string()
+                } else {
+                    format!("{}  {}  {}", client.id, client.client_type.as_str(), client.name)
+                };
                 terminal::data(&format!("{line}\n"));
             }
             Ok(())
@@ -153,7 +157,9 @@ async fn add(flags: Add) -> Result<(), Failure> {
     })?;
     let secret = if client.client_type.is_confidential() {
         let mut bytes = [0u8; 32];
-        SystemEntropy.fill(&mut bytes).map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
+        SystemEntropy
+            .fill(&mut bytes)
+            .map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
         Some(Handle::<kind::ClientSecret>::from_random(bytes))
     } else {
         None

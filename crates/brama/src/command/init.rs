@@ -27,8 +27,10 @@ pub(crate) struct Flags {
 pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
     let text = brama_config::minimal_file(&flags.public_url, &flags.data_dir);
     // Judge the address before anything is written.
-    let pairs = vec![("public_url".to_owned(), flags.public_url.clone()), ("data_dir".to_owned(), flags.data_dir.clone())];
-    let sources = Sources { file: None, env: std::collections::BTreeMap::new(), flags: pairs, profile: Profile::Production };
+    let pairs =
+        vec![("public_url".to_owned(), flags.public_url.clone()), ("data_dir".to_owned(), flags.data_dir.clone())];
+    let sources =
+        Sources { file: None, env: std::collections::BTreeMap::new(), flags: pairs, profile: Profile::Production };
     let loaded = brama_config::load(sources)?;
     let key = &loaded.config.secrets.key_file;
     let shown = flags.config.display();
@@ -40,11 +42,19 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
         terminal::message(&format!("kept     {}  (the master key that was there)\n", key.display()));
     } else {
         master_key::create(key)?;
-        terminal::message(&format!("written  {}  (the master key, mode 0600: back it up apart from the database)\n", key.display()));
+        terminal::message(&format!(
+            "written  {}  (the master key, mode 0600: back it up apart from the database)\n",
+            key.display()
+        ));
     }
-    let written =
-        OpenOptions::new().write(true).create_new(true).open(&flags.config).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| Trouble::new("B1210", format!("cannot write {shown}: {error}"), "choose another file with --config"))?;
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&flags.config)
+        .and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| {
+        Trouble::new("B1210", format!("cannot write {shown}: {error}"), "choose another file with --config")
+    })?;
     terminal::message(&format!(
         "written  {shown}\n\nNext:\n  brama check --config {shown}\n  brama migrate --config {shown}\n  brama user add olena --email olena@example.com --config {shown}\n  brama serve --config {shown}\n"
     ));

@@ -20,7 +20,12 @@ use crate::terminal;
 
 /// Brama: an auth server.
 #[derive(Debug, Parser)]
-#[command(name = "brama", version, about = "An auth server: sign-in pages, accounts, OAuth 2.1 and OpenID Connect with PKCE", max_term_width = 100)]
+#[command(
+    name = "brama",
+    version,
+    about = "An auth server: sign-in pages, accounts, OAuth 2.1 and OpenID Connect with PKCE",
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -87,7 +92,8 @@ pub(crate) struct ServerFlags {
 
 impl Place {
     fn flags(&self) -> Vec<(String, String)> {
-        let named = [("data_dir", &self.data_dir), ("database.url", &self.database_url), ("public_url", &self.public_url)];
+        let named =
+            [("data_dir", &self.data_dir), ("database.url", &self.database_url), ("public_url", &self.public_url)];
         named.into_iter().filter_map(|(key, value)| value.clone().map(|value| (key.to_owned(), value))).collect()
     }
 
@@ -98,7 +104,8 @@ impl Place {
     /// The settings for a command of administration: without a file and a public URL those of the development server of
     /// this folder.
     fn load(&self) -> Result<Loaded, Failure> {
-        let says_production = self.file().is_some() || self.public_url.is_some() || std::env::var_os("BRAMA_PUBLIC_URL").is_some();
+        let says_production =
+            self.file().is_some() || self.public_url.is_some() || std::env::var_os("BRAMA_PUBLIC_URL").is_some();
         load(self.file(), self.flags(), if says_production { Profile::Production } else { Profile::Dev })
     }
 }

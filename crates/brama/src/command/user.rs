@@ -134,17 +134,17 @@ fn acceptable(ctx: &Ctx, text: &str) -> Result<Arc<Password>, Failure> {
         let what = format!("the password is longer than {} characters", limits::PASSWORD_CODE_POINTS);
         usage("B4203", what, "choose a shorter one; a long sentence is fine")
     })?;
-    password
-        .check_new(ctx.settings.password_min)
-        .map_err(|why| usage("B4203", why.to_string(), "choose a longer one, such as four words that do not belong together"))?;
+    password.check_new(ctx.settings.password_min).map_err(|why| {
+        usage("B4203", why.to_string(), "choose a longer one, such as four words that do not belong together")
+    })?;
     Ok(Arc::new(password))
 }
 
 async fn find(ctx: &Ctx, name: &str) -> Result<User, Failure> {
     let found = ctx.store.find_sign_in(&NameKey::of(name)).await?;
-    found.map(|(user, _)| user).ok_or_else(|| {
-        Trouble::new("B4204", format!("there is no account {name:?}"), "see `brama user list`").into()
-    })
+    found
+        .map(|(user, _)| user)
+        .ok_or_else(|| Trouble::new("B4204", format!("there is no account {name:?}"), "see `brama user list`").into())
 }
 
 /// Run a command about accounts.
@@ -159,7 +159,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn add(flags: Add) -> Result<(), Failure> {
-    let username = Username::parse(&flags.name).map_err(|error| usage("B4205", error.to_string(), "choose another user name"))?;
+    let username =
+        Username::parse(&flags.name).map_err(|error| usage("B4205", error.to_string(), "choose another user name"))?;
     let email = flags.email.as_deref().map(Email::parse).transpose();
     let email = email.map_err(|error| usage("B4205", error.to_string(), "look at the address"))?;
     let ctx = boot::ctx(&open(&flags.place).await?);

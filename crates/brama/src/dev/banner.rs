@@ -38,6 +38,10 @@ pub(crate) fn text(config: &Config, account: &DemoAccount, new: bool, took: Dura
 "#,
         key = config.secrets.key_file.display(),
         took = took.as_secs_f64(),
-        place = if config.data_dir == std::path::Path::new("./.brama") { String::new() } else { format!(" --data-dir {data}") },
+        place = if config.data_dir == std::path::Path::new("./.brama") {
+            String::new()
+        } else {
+            format!(" --data-dir {data}")
+        },
     )
 }

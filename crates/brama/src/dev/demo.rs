@@ -31,7 +31,8 @@ pub(crate) fn router(config: &Config, account: &DemoAccount) -> Result<Router, F
     let issuer = config.public_url.as_str();
     // One machine has one clock: expiry is seen at once, which is what `--access-token-ttl 5s` is for.
     let guard = Guard::builder(issuer).audience(config.tokens.default_audience.as_str()).leeway(Duration::ZERO).build();
-    let guard = guard.map_err(|error| Trouble::new("B1213", error.to_string(), "look at public_url and tokens.default_audience"))?;
+    let guard = guard
+        .map_err(|error| Trouble::new("B1213", error.to_string(), "look at public_url and tokens.default_audience"))?;
     let settings = serde_json::json!({
         "issuer": issuer,
         "clientId": CLIENT,

@@ -34,16 +34,17 @@ pub(crate) struct DemoAccount {
 
 /// Words without letters that are easily confused.
 const WORDS: [&str; 32] = [
-    "lypa", "mist", "bereza", "richka", "pole", "sonce", "dub", "hora", "more", "zoria", "lis", "step", "kalyna", "verba",
-    "sokil", "malva", "roza", "hlid", "klen", "ozero", "viter", "nebo", "kamin", "trava", "pisok", "derevo", "kvitka",
-    "bdzhola", "lelek", "vedmid", "zubr", "rys",
+    "lypa", "mist", "bereza", "richka", "pole", "sonce", "dub", "hora", "more", "zoria", "lis", "step", "kalyna",
+    "verba", "sokil", "malva", "roza", "hlid", "klen", "ozero", "viter", "nebo", "kamin", "trava", "pisok", "derevo",
+    "kvitka", "bdzhola", "lelek", "vedmid", "zubr", "rys",
 ];
 
 fn password() -> Result<String, Failure> {
     let mut bytes = [0u8; 6];
     SystemEntropy.fill(&mut bytes).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let (words, digits) = bytes.split_at_checked(4).unwrap_or_default();
-    let words: Vec<&str> = words.iter().filter_map(|&byte| WORDS.get(usize::from(byte) % WORDS.len()).copied()).collect();
+    let words: Vec<&str> =
+        words.iter().filter_map(|&byte| WORDS.get(usize::from(byte) % WORDS.len()).copied()).collect();
     let number = digits.iter().fold(0u32, |number, &byte| number * 256 + u32::from(byte)) % 10_000;
     Ok(format!("{}-{number:04}", words.join("-")))
 }
@@ -62,7 +63,10 @@ pub(crate) async fn account(config: &Config, deployment: &Arc<Deployment>) -> Re
         (Some(account), true) => Ok(account),
         (None, true) => {
             let what = format!("the demo account exists, but {} is gone", path.display());
-            let fix = format!("set a password you know: printf '%s' 'lypa-mist-bereza-4821' | brama user password {USERNAME} --password-stdin --data-dir {0}, or delete {0} to start over", config.data_dir.display());
+            let fix = format!(
+                "set a password you know: printf '%s' 'lypa-mist-bereza-4821' | brama user password {USERNAME} --password-stdin --data-dir {0}, or delete {0} to start over",
+                config.data_dir.display()
+            );
             crate::terminal::message(&format!("{}\n", Trouble::new("B1212", what, fix)));
             Ok(DemoAccount { username: USERNAME.to_owned(), email: EMAIL.to_owned(), password: String::new() })
         }
@@ -76,7 +80,8 @@ pub(crate) async fn account(config: &Config, deployment: &Arc<Deployment>) -> Re
                 .mode(0o600)
                 .open(&path)
                 .and_then(|mut file| file.write_all(&text))?;
-            let username = Username::parse(USERNAME).map_err(|error| Trouble::new("B4205", error.to_string(), "report this as a bug"))?;
+            let username = Username::parse(USERNAME)
+                .map_err(|error| Trouble::new("B4205", error.to_string(), "report this as a bug"))?;
             let name = Some("Олена Дяченко".to_owned());
             user_make(&ctx, username, Email::parse(EMAIL).ok(), name, Some("uk".to_owned()), &account.password).await?;
             Ok(account)
@@ -97,8 +102,12 @@ pub(crate) async fn client(config: &Config, deployment: &Arc<Deployment>) -> Res
         first_party: true,
         ..ClientForm::default()
     };
-    let client = form.check().map_err(|unfit| Trouble::new("B5102", format!("{}: {}", unfit.field, unfit.what), unfit.fix))?;
+    let client =
+        form.check().map_err(|unfit| Trouble::new("B5102", format!("{}: {}", unfit.field, unfit.what), unfit.fix))?;
     let now = Timestamp::now();
-    deployment.store.declare_client(ClientRecord { client, secrets: Vec::new(), created_at: now, updated_at: now }).await?;
+    deployment
+        .store
+        .declare_client(ClientRecord { client, secrets: Vec::new(), created_at: now, updated_at: now })
+        .await?;
     Ok(())
 }

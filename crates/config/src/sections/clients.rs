@@ -55,15 +55,11 @@ impl Client {
                     "post_logout_redirect_uris",
                     or(Vec::new()).such_as(vec!["https://shop.example.com/".to_owned()]),
                 ),
-                origins: s.read(
-                    "origins",
-                    or(Vec::new()).such_as(vec!["https://shop.example.com".to_owned()]),
-                ),
+                origins: s.read("origins", or(Vec::new()).such_as(vec!["https://shop.example.com".to_owned()])),
                 scopes: s.read("scopes", or(vec!["openid".to_owned()])),
                 first_party: s.read("first_party", or(false)),
                 refresh_delivery: s.read("refresh_delivery", or("auto".to_owned())),
-                secret_file: s
-                    .read_optional("secret_file", PathBuf::from("/etc/brama/shop.secret")),
+                secret_file: s.read_optional("secret_file", PathBuf::from("/etc/brama/shop.secret")),
                 id,
             }
         });
@@ -77,12 +73,9 @@ impl Client {
             r.top(|s| {
                 let key = format!("clients[{at}].id");
                 if s.sound(&[&key]) && !seen.insert(client.id.as_str()) {
-                    let problem = Problem::new(
-                        Code::Contradiction,
-                        format!("two clients have the id `{}`", client.id),
-                    )
-                    .expected("one client for one id")
-                    .fix("give one of them another id, or remove it");
+                    let problem = Problem::new(Code::Contradiction, format!("two clients have the id `{}`", client.id))
+                        .expected("one client for one id")
+                        .fix("give one of them another id, or remove it");
                     s.refuse(&[&key], problem);
                 }
             });

@@ -27,19 +27,16 @@ impl Database {
     pub(crate) fn read(r: &mut Reader, data_dir: &Path) -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         r.section("database", |s| Self {
-            url: s.read(
-                "url",
-                or(DatabaseUrl::inside(data_dir)).described("`sqlite:{data_dir}/brama.db`"),
-            ),
-            group_commit_max: s.read(
-                "group_commit_max",
-                or(1024).between(1, 8192, "a larger group only makes everybody wait"),
-            ),
+            url: s.read("url", or(DatabaseUrl::inside(data_dir)).described("`sqlite:{data_dir}/brama.db`")),
+            group_commit_max: s
+                .read("group_commit_max", or(1024).between(1, 8192, "a larger group only makes everybody wait")),
             readers: s.read(
                 "readers",
-                or(cores.clamp(2, 4))
-                    .described("one per core, at least `2`, at most `4`")
-                    .between(1, 64, "each one keeps memory and an open file"),
+                or(cores.clamp(2, 4)).described("one per core, at least `2`, at most `4`").between(
+                    1,
+                    64,
+                    "each one keeps memory and an open file",
+                ),
             ),
         })
     }

@@ -74,10 +74,7 @@ impl Config {
         let (public_url, data_dir) = r.top(|s| {
             (
                 s.read("public_url", required(PublicUrl::example()).in_dev(local)),
-                s.read(
-                    "data_dir",
-                    or(PathBuf::from("/var/lib/brama")).in_dev("./.brama".into()),
-                ),
+                s.read("data_dir", or(PathBuf::from("/var/lib/brama")).in_dev("./.brama".into())),
             )
         });
         let config = Self {
@@ -109,22 +106,12 @@ impl Config {
             let what = "`server.trust_proxy` is empty, so everybody seems to come from the proxy";
             let problem = Problem::new(Code::ProxyNotTrusted, what)
                 .expected("the proxy that speaks TLS for public_url: limits count by address")
-                .fix(
-                    "trust_proxy = [\"127.0.0.1\"] below [server], with the address of your proxy",
-                );
+                .fix("trust_proxy = [\"127.0.0.1\"] below [server], with the address of your proxy");
             s.warn(&["server.trust_proxy", "public_url"], problem);
         }
         let lists = [
-            (
-                "server.trust_proxy",
-                &self.server.trust_proxy,
-                "may claim any address",
-            ),
-            (
-                "throttle.exempt_addresses",
-                &self.throttle.exempt_addresses,
-                "may guess without end",
-            ),
+            ("server.trust_proxy", &self.server.trust_proxy, "may claim any address"),
+            ("throttle.exempt_addresses", &self.throttle.exempt_addresses, "may guess without end"),
         ];
         for (key, nets, harm) in lists {
             if let Some(net) = nets.iter().find(|net: &&IpNet| net.prefix_len() == 0) {
@@ -145,26 +132,18 @@ impl Config {
         }
         let listen = self.server.listen;
         if !listen.ip().is_loopback() {
-            let problem = Problem::new(
-                Code::LoopbackOnly,
-                "development mode answers on this machine only",
-            )
-            .got(listen.to_string())
-            .expected("a loopback address: the demo accounts are no secret")
-            .fix(format!(
-                "listen on 127.0.0.1:{}, or use `brama serve`",
-                listen.port()
-            ));
+            let problem = Problem::new(Code::LoopbackOnly, "development mode answers on this machine only")
+                .got(listen.to_string())
+                .expected("a loopback address: the demo accounts are no secret")
+                .fix(format!("listen on 127.0.0.1:{}, or use `brama serve`", listen.port()));
             s.refuse(&["server.listen"], problem);
         }
         if listen.port() == 0 && s.is_default("public_url") {
-            let problem = Problem::new(
-                Code::Contradiction,
-                "`public_url` cannot follow a port that the system chooses",
-            )
-            .got(listen.to_string())
-            .expected("a port, or a public_url: tokens carry it")
-            .fix("listen on 127.0.0.1:8420, or set public_url too");
+            let problem =
+                Problem::new(Code::Contradiction, "`public_url` cannot follow a port that the system chooses")
+                    .got(listen.to_string())
+                    .expected("a port, or a public_url: tokens carry it")
+                    .fix("listen on 127.0.0.1:8420, or set public_url too");
             s.refuse(&["server.listen"], problem);
         }
     }

@@ -45,11 +45,7 @@ impl Passwords {
                 "each one keeps the memory of a hash",
             );
             // PW-1, PW-2: at least 8, and 64 characters must always be accepted.
-            let min_length = or(15).between(
-                8,
-                64,
-                "shorter ones are guessed, and longer ones must not be demanded",
-            );
+            let min_length = or(15).between(8, 64, "shorter ones are guessed, and longer ones must not be demanded");
             let min_length = s.read("min_length", min_length);
             let memory = or(19_456).at_most(4_194_304, "4 GiB for one hash is enough");
             let argon2_memory_kib = s.read("argon2_memory_kib", memory);
@@ -58,9 +54,11 @@ impl Passwords {
             let lanes = or(1).between(1, 16, "more lanes than cores only help who guesses");
             let argon2_parallelism = s.read("argon2_parallelism", lanes);
             let hash_threads = s.read("hash_threads", threads);
-            let queue = or(hash_threads.saturating_mul(4))
-                .described("4 times `hash_threads`")
-                .between(1, 65_536, "who waits behind more than that has gone");
+            let queue = or(hash_threads.saturating_mul(4)).described("4 times `hash_threads`").between(
+                1,
+                65_536,
+                "who waits behind more than that has gone",
+            );
             let passwords = Self {
                 min_length,
                 argon2_memory_kib,

@@ -37,10 +37,8 @@ impl Server {
             listen: s.read("listen", or(listen)),
             // WH-15: empty by default.
             trust_proxy: s.read("trust_proxy", or(Vec::new()).such_as(vec![LOCAL_PROXY])),
-            shutdown_grace: s.read(
-                "shutdown_grace",
-                or(seconds(30)).between(seconds(0), minutes(10), "a stop has to end"),
-            ),
+            shutdown_grace: s
+                .read("shutdown_grace", or(seconds(30)).between(seconds(0), minutes(10), "a stop has to end")),
         })
     }
 }

@@ -39,18 +39,14 @@ const CEILING: &str = "after 30 days a password or passkey is asked for again (N
 impl Sessions {
     pub(crate) fn read(r: &mut Reader) -> Self {
         r.section("sessions", |s| {
-            let absolute = s.read(
-                "absolute",
-                or(days(7)).between(minutes(1), days(30), CEILING),
+            let absolute = s.read("absolute", or(days(7)).between(minutes(1), days(30), CEILING));
+            let idle = or(hours(12).min(absolute)).described("`12h`, or `absolute` if that is shorter").between(
+                minutes(1),
+                days(30),
+                CEILING,
             );
-            let idle = or(hours(12).min(absolute))
-                .described("`12h`, or `absolute` if that is shorter")
-                .between(minutes(1), days(30), CEILING);
             let idle = s.read("idle", idle);
-            let remember_absolute = s.read(
-                "remember_absolute",
-                or(days(30)).between(minutes(1), days(30), CEILING),
-            );
+            let remember_absolute = s.read("remember_absolute", or(days(30)).between(minutes(1), days(30), CEILING));
             let remember_idle = or(days(14).min(remember_absolute))
                 .described("`14d`, or `remember_absolute` if that is shorter")
                 .between(minutes(1), days(30), CEILING);
@@ -60,18 +56,11 @@ impl Sessions {
                 remember_absolute,
                 remember_idle: s.read("remember_idle", remember_idle),
                 // SE-19.
-                max_per_user: s.read(
-                    "max_per_user",
-                    or(50).between(1, 1000, "every session is a row and a way in"),
-                ),
+                max_per_user: s.read("max_per_user", or(50).between(1, 1000, "every session is a row and a way in")),
                 // UX checklist A6; WCAG 2.2.1.
                 sign_in_ttl: s.read(
                     "sign_in_ttl",
-                    or(minutes(30)).between(
-                        minutes(30),
-                        hours(24),
-                        "people who read or type slowly need half an hour",
-                    ),
+                    or(minutes(30)).between(minutes(30), hours(24), "people who read or type slowly need half an hour"),
                 ),
             };
             sessions.check(s);
@@ -82,11 +71,7 @@ impl Sessions {
     fn check(&self, s: &mut Section<'_>) {
         let pairs = [
             (["idle", "absolute"], self.idle, self.absolute),
-            (
-                ["remember_idle", "remember_absolute"],
-                self.remember_idle,
-                self.remember_absolute,
-            ),
+            (["remember_idle", "remember_absolute"], self.remember_idle, self.remember_absolute),
         ];
         for (names, idle, absolute) in pairs {
             if s.sound(&names) && idle > absolute {
@@ -94,9 +79,7 @@ impl Sessions {
                 let show = crate::duration::show;
                 let problem = Problem::new(
                     Code::Contradiction,
-                    format!(
-                        "`sessions.{idle_name}` is longer than `sessions.{absolute_name}`, so it never counts"
-                    ),
+                    format!("`sessions.{idle_name}` is longer than `sessions.{absolute_name}`, so it never counts"),
                 )
                 .got(format!("{} and {}", show(idle), show(absolute)))
                 .expected(format!("at most {}", show(absolute)))

@@ -56,18 +56,11 @@ impl Throttle {
                 "address_window",
                 or(minutes(10)).between(minutes(1), hours(24), "shorter forgets, longer punishes"),
             ),
-            address_requests_per_minute: s.read(
-                "address_requests_per_minute",
-                or(120).between(1, 100_000, NO_LIMIT),
-            ),
+            address_requests_per_minute: s.read("address_requests_per_minute", or(120).between(1, 100_000, NO_LIMIT)),
             network_failures: s.read("network_failures", or(200).between(1, 1_000_000, NO_LIMIT)),
             // TH-10: empty by default.
-            exempt_addresses: s.read(
-                "exempt_addresses",
-                or(Vec::new())
-                    .in_dev(LOOPBACK.to_vec())
-                    .such_as(LOOPBACK.to_vec()),
-            ),
+            exempt_addresses: s
+                .read("exempt_addresses", or(Vec::new()).in_dev(LOOPBACK.to_vec()).such_as(LOOPBACK.to_vec())),
         })
     }
 }

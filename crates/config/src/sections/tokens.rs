@@ -42,43 +42,22 @@ impl Tokens {
             // TK-8: hard cap of 60 minutes.
             access_token_ttl: s.read(
                 "access_token_ttl",
-                or(minutes(15)).between(
-                    seconds(5),
-                    minutes(60),
-                    "an access token cannot be called back",
-                ),
+                or(minutes(15)).between(seconds(5), minutes(60), "an access token cannot be called back"),
             ),
-            refresh_token_ttl: s.read(
-                "refresh_token_ttl",
-                or(days(7)).between(seconds(5), days(90), "a forgotten token has to die"),
-            ),
-            id_token_ttl: s.read(
-                "id_token_ttl",
-                or(minutes(5)).between(seconds(5), minutes(60), "it is read once, at sign-in"),
-            ),
+            refresh_token_ttl: s
+                .read("refresh_token_ttl", or(days(7)).between(seconds(5), days(90), "a forgotten token has to die")),
+            id_token_ttl: s
+                .read("id_token_ttl", or(minutes(5)).between(seconds(5), minutes(60), "it is read once, at sign-in")),
             // AZ-28: 60 seconds for all.
             authorization_code_ttl: s.read(
                 "authorization_code_ttl",
-                or(seconds(60)).between(
-                    seconds(5),
-                    seconds(60),
-                    "a code is used at once, a stolen one later",
-                ),
+                or(seconds(60)).between(seconds(5), seconds(60), "a code is used at once, a stolen one later"),
             ),
             refresh_window: s.read(
                 "refresh_window",
-                or(seconds(60)).between(
-                    seconds(0),
-                    minutes(10),
-                    "within it a stolen token is not noticed",
-                ),
+                or(seconds(60)).between(seconds(0), minutes(10), "within it a stolen token is not noticed"),
             ),
-            default_audience: s
-                .read(
-                    "default_audience",
-                    or(audience).described("`{public_url}/api`"),
-                )
-                .0,
+            default_audience: s.read("default_audience", or(audience).described("`{public_url}/api`")).0,
         })
     }
 }

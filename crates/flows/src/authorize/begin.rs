@@ -43,7 +43,8 @@ pub async fn begin(ctx: &Ctx, parameters: &Parameters, browser: &Browser) -> Res
     let client_id = request::client_id(parameters).map_err(AuthorizeError::OnPage)?;
     let record = ctx.store.find_client(&client_id).await.map_err(|error| AuthorizeError::OnPage(error.into()))?;
     let Some(record) = record.filter(|record| record.client.enabled) else {
-        let refusal = Refusal::from(&AUTHORIZE_CLIENT).with_detail(format!("client {client_id} is not registered or disabled"));
+        let refusal =
+            Refusal::from(&AUTHORIZE_CLIENT).with_detail(format!("client {client_id} is not registered or disabled"));
         return Err(AuthorizeError::OnPage(refusal));
     };
     let request = request::validate(parameters, &record.client, &ctx.settings.default_audience)?;

@@ -59,7 +59,13 @@ impl Approval {
 
 /// Decide. Pure: `remembered` is what the user allowed this client before.
 #[must_use]
-pub fn decide(ctx: &Ctx, authorization: &Authorization, client: &Client, signed_in: SignedIn, remembered: Option<&Scope>) -> Next {
+pub fn decide(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    client: &Client,
+    signed_in: SignedIn,
+    remembered: Option<&Scope>,
+) -> Next {
     let asked = &authorization.asked;
     let AuthorizationState::Requested { consented } = authorization.state else { return Next::Refuse(&DENIED) };
     let silent = asked.prompt.none;
@@ -67,7 +73,8 @@ pub fn decide(ctx: &Ctx, authorization: &Authorization, client: &Client, signed_
         return if silent { Next::Refuse(&LOGIN_REQUIRED) } else { Next::SignIn { again: false } };
     };
     let expected = asked.expected_user.is_none_or(|expected| expected == user.id);
-    let fresh = is_fresh_enough(asked.prompt, asked.max_age, session.authentication.at, authorization.requested_at, ctx.now);
+    let fresh =
+        is_fresh_enough(asked.prompt, asked.max_age, session.authentication.at, authorization.requested_at, ctx.now);
     if !expected || !fresh {
         return if silent { Next::Refuse(&LOGIN_REQUIRED) } else { Next::SignIn { again: true } };
     }
@@ -135,7 +142,12 @@ pub enum Step {
 ///
 /// # Errors
 /// An unavailable store.
-pub async fn proceed(ctx: &Ctx, authorization: &Authorization, client: &Client, signed_in: SignedIn) -> Result<Step, Refusal> {
+pub async fn proceed(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    client: &Client,
+    signed_in: SignedIn,
+) -> Result<Step, Refusal> {
     let remembered = match &signed_in {
         Some((_, user)) if !client.first_party => ctx.store.find_consent(user.id, &client.id).await?,
         _ => None,

@@ -11,7 +11,11 @@ use crate::context::Ctx;
 ///
 /// # Errors
 /// An unavailable store.
-pub async fn issue(ctx: &Ctx, authorization: &Authorization, approval: &Approval) -> Result<Option<Handle<kind::AuthorizationCode>>, Refusal> {
+pub async fn issue(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    approval: &Approval,
+) -> Result<Option<Handle<kind::AuthorizationCode>>, Refusal> {
     let code = ctx.handle::<kind::AuthorizationCode>()?;
     let new = NewCode {
         code: code.hash(),

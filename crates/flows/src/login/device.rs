@@ -4,9 +4,8 @@
 #[must_use]
 pub fn label(user_agent: Option<&str>) -> String {
     let agent = user_agent.unwrap_or_default();
-    let first = |table: &[(&str, &'static str)]| {
-        table.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name)
-    };
+    let first =
+        |table: &[(&str, &'static str)]| table.iter().find(|(mark, _)| agent.contains(mark)).map(|(_, name)| *name);
     // More specific marks first: every Edge says it is a Chrome, every Chrome that it is a Safari.
     let browser = first(&[
         ("Edg/", "Edge"),
@@ -40,7 +39,10 @@ mod tests {
     fn the_specific_name_wins() {
         let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0";
         assert_eq!(label(Some(edge)), "Edge, Windows");
-        assert_eq!(label(Some("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1")), "Safari, iPhone");
+        assert_eq!(
+            label(Some("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1")),
+            "Safari, iPhone"
+        );
         assert_eq!(label(Some("curl/8.0")), "curl");
         assert_eq!(label(Some("<script>")), "");
         assert_eq!(label(None), "");

@@ -92,7 +92,11 @@ impl HashPool {
     ///
     /// # Errors
     /// `temporarily_unavailable` with `Retry-After` when the queue is full or the wait too long: nothing was hashed.
-    pub async fn verify(&self, password: Arc<Password>, phc: Option<Zeroizing<String>>) -> Result<Verification, Refusal> {
+    pub async fn verify(
+        &self,
+        password: Arc<Password>,
+        phc: Option<Zeroizing<String>>,
+    ) -> Result<Verification, Refusal> {
         let exists = phc.is_some();
         let phc = phc.unwrap_or_else(|| Zeroizing::new(self.dummy.clone()));
         let params = self.params.clone();
@@ -100,7 +104,11 @@ impl HashPool {
             let hash = PasswordHash::new(&phc).map_err(|error| format!("a stored hash is unreadable: {error}"))?;
             let fits = argon2.verify_password(password.as_bytes(), &hash).is_ok();
             let current = hash.algorithm == Algorithm::Argon2id.ident()
-                && Params::try_from(&hash).is_ok_and(|stored| stored.m_cost() == params.m_cost() && stored.t_cost() == params.t_cost() && stored.p_cost() == params.p_cost());
+                && Params::try_from(&hash).is_ok_and(|stored| {
+                    stored.m_cost() == params.m_cost()
+                        && stored.t_cost() == params.t_cost()
+                        && stored.p_cost() == params.p_cost()
+                });
             Ok(Verification { fits: fits && exists, outdated: !current })
         })
         .await
@@ -192,7 +200,10 @@ mod tests {
     #[tokio::test]
     async fn pw14_other_parameters_are_outdated() {
         let old = "$argon2id$v=19$m=512,t=1,p=1$AQEBAQEBAQEBAQEBAQEBAQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let found = pool(1, 4, Duration::from_secs(2)).verify(password("x"), Some(Zeroizing::new(old.to_owned()))).await.unwrap();
+        let found = pool(1, 4, Duration::from_secs(2))
+            .verify(password("x"), Some(Zeroizing::new(old.to_owned())))
+            .await
+            .unwrap();
         assert_eq!(found, Verification { fits: false, outdated: true });
     }
 

@@ -30,7 +30,12 @@ pub struct BegunSession {
 ///
 /// # Errors
 /// `invalid_credentials` if the account changed while the password was checked (SE-14); an unavailable store.
-pub async fn begin(ctx: &Ctx, proven: &ProvenUser, browser: BrowserFacts, remember: bool) -> Result<BegunSession, Refusal> {
+pub async fn begin(
+    ctx: &Ctx,
+    proven: &ProvenUser,
+    browser: BrowserFacts,
+    remember: bool,
+) -> Result<BegunSession, Refusal> {
     let settings = ctx.settings.sessions;
     let (idle, absolute) = if remember {
         (settings.remember_idle, settings.remember_absolute)

@@ -56,8 +56,11 @@ fn prefix(address: IpAddr, v4_bytes: usize, v6_bytes: usize) -> Vec<u8> {
 fn lanes(ctx: &Ctx, name: &NameKey, source: Source) -> Vec<Lane> {
     let rules = &ctx.settings.throttle;
     let key = &ctx.throttle_key;
-    let mut lanes =
-        vec![Lane { key: key.name("account", name.as_str().as_bytes()), rule: rules.account, on_success: OnSuccess::Reset }];
+    let mut lanes = vec![Lane {
+        key: key.name("account", name.as_str().as_bytes()),
+        rule: rules.account,
+        on_success: OnSuccess::Reset,
+    }];
     if !source.exempt {
         // The day is part of the name: yesterday's addresses cannot be told from today's. TH-11.
         let day = (ctx.now.as_second() / 86_400).to_be_bytes();
@@ -66,7 +69,11 @@ fn lanes(ctx: &Ctx, name: &NameKey, source: Source) -> Vec<Lane> {
             key.name(label, &bytes)
         };
         let (address, network) = (prefix(source.address, 4, 8), prefix(source.address, 3, 6));
-        lanes.push(Lane { key: named("address", address.clone()), rule: rules.address, on_success: OnSuccess::GiveBack });
+        lanes.push(Lane {
+            key: named("address", address.clone()),
+            rule: rules.address,
+            on_success: OnSuccess::GiveBack,
+        });
         lanes.push(Lane { key: named("requests", address), rule: rules.address_requests, on_success: OnSuccess::Keep });
         lanes.push(Lane { key: named("network", network), rule: rules.network, on_success: OnSuccess::GiveBack });
     }

@@ -47,8 +47,12 @@ pub(crate) async fn approve(
     };
     match ctx.store.spend_code(checked, new, ctx.now).await? {
         Spend::Now(grant) => Ok(Approval::First { grant, nonce: code.asked.nonce, delivery }),
-        Spend::Already => Err(Refusal::from(&CODE_SPENT).with_detail(format!("client {}, code {reference}: revoked", client.id))),
-        Spend::Expired => Err(Refusal::from(&CODE_UNKNOWN).with_detail(format!("client {}, code {reference}: expired", client.id))),
+        Spend::Already => {
+            Err(Refusal::from(&CODE_SPENT).with_detail(format!("client {}, code {reference}: revoked", client.id)))
+        }
+        Spend::Expired => {
+            Err(Refusal::from(&CODE_UNKNOWN).with_detail(format!("client {}, code {reference}: expired", client.id)))
+        }
         Spend::Ended => Err((&GRANT_DEAD).into()),
     }
 }

@@ -13,7 +13,12 @@ use crate::token::issue::Approval;
 const OF_A_PERSON: &[&str] = &["openid", "profile", "email", "offline_access"];
 
 /// Grant a service what it may have: no person, so no refresh token, no ID token and none of their scopes.
-pub(crate) fn approve(ctx: &Ctx, client: &AuthenticatedClient, scope: Option<&Scope>, parameters: &Parameters) -> Result<Approval, Refusal> {
+pub(crate) fn approve(
+    ctx: &Ctx,
+    client: &AuthenticatedClient,
+    scope: Option<&Scope>,
+    parameters: &Parameters,
+) -> Result<Approval, Refusal> {
     let client = client.client();
     if !client.client_type.is_confidential() || client.client_type.has_users() {
         return Err((&GRANT_NOT_ALLOWED).into());

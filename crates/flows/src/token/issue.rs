@@ -108,7 +108,8 @@ fn minted(
     id_token: Option<String>,
     delivery: Delivery,
 ) -> Minted {
-    let refresh_token = (delivery != Delivery::None).then(|| ctx.refresh_tokens.token(grant.id, grant.lineage.generation));
+    let refresh_token =
+        (delivery != Delivery::None).then(|| ctx.refresh_tokens.token(grant.id, grant.lineage.generation));
     Minted {
         access_token,
         expires_in,
@@ -127,7 +128,8 @@ fn unique(ctx: &Ctx) -> Result<String, Refusal> {
 
 /// An access token for a person. It never outlives its grant. TK-1 to TK-5.
 fn access_token(ctx: &Ctx, client: &Client, grant: &Grant, scope: &GrantedScope) -> Result<(String, i64), Refusal> {
-    let life = ctx.settings.tokens.access.min(grant.expires_at.duration_since(ctx.now)).max(SignedDuration::from_secs(1));
+    let life =
+        ctx.settings.tokens.access.min(grant.expires_at.duration_since(ctx.now)).max(SignedDuration::from_secs(1));
     let resource = grant.resource.as_deref();
     let claims = AccessTokenClaims {
         iss: ctx.settings.issuer.clone(),

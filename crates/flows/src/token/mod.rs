@@ -48,7 +48,12 @@ pub fn delivery(ctx: &Ctx, client: &Client, provenance: &Provenance<'_>) -> Deli
 ///
 /// # Errors
 /// A row of the token endpoint.
-pub async fn token(ctx: &Ctx, authorization: &[&str], parameters: &Parameters, provenance: &Provenance<'_>) -> Result<Minted, Refusal> {
+pub async fn token(
+    ctx: &Ctx,
+    authorization: &[&str],
+    parameters: &Parameters,
+    provenance: &Provenance<'_>,
+) -> Result<Minted, Refusal> {
     let credentials = Credentials::parse(authorization, parameters)?;
     let client = authenticate(ctx, &credentials).await?;
     let grant = Grant::parse(parameters)?;

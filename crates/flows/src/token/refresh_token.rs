@@ -1,6 +1,8 @@
 //! Refreshing with a token in the body. OAuth 2.1 §4.3; design §5.
 
-use brama_protocol::error::{REFRESH_EXPIRED, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal};
+use brama_protocol::error::{
+    REFRESH_EXPIRED, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal,
+};
 use brama_protocol::scope::Scope;
 use brama_store::grant::{Presentation, Presenter, Refreshed};
 
@@ -9,7 +11,12 @@ use crate::context::Ctx;
 use crate::token::issue::Approval;
 
 /// Judge the presented token and rotate it, unless the client authenticates itself (TE-25).
-pub(crate) async fn approve(ctx: &Ctx, client: &AuthenticatedClient, token: &str, scope: Option<&Scope>) -> Result<Approval, Refusal> {
+pub(crate) async fn approve(
+    ctx: &Ctx,
+    client: &AuthenticatedClient,
+    token: &str,
+    scope: Option<&Scope>,
+) -> Result<Approval, Refusal> {
     let client = client.client();
     let token = ctx.refresh_tokens.open(token).ok_or(&REFRESH_UNKNOWN)?;
     let presenter =
@@ -17,7 +24,8 @@ pub(crate) async fn approve(ctx: &Ctx, client: &AuthenticatedClient, token: &str
     if let Some(scope) = scope {
         within_grant(ctx, token.grant, scope).await?;
     }
-    let presentation = Presentation { token, client: &client.id, presenter, window: ctx.settings.tokens.refresh_window };
+    let presentation =
+        Presentation { token, client: &client.id, presenter, window: ctx.settings.tokens.refresh_window };
     let grant = standing(ctx.store.rotate(presentation, ctx.now).await?, &client.id, token.grant)?;
     let scope = grant.scope.narrow(scope).ok_or(&REFRESH_SCOPE)?;
     Ok(Approval::Again { grant, scope })

@@ -27,18 +27,12 @@ async fn issuer_down_at_start_503_then_well() {
     let api = api(&guard);
     let token = issuer.token(&key);
     let seen = send_token(&api, &token).await;
-    assert_eq!(
-        (seen.status, seen.challenge, seen.retry_after.as_deref()),
-        (503, None, Some("1"))
-    );
+    assert_eq!((seen.status, seen.challenge, seen.retry_after.as_deref()), (503, None, Some("1")));
     assert!(seen.body.contains("temporarily_unavailable"));
     // Pauses grow: 1, 2, 4, 8, 10, 10 seconds.
     for pause in [1, 2, 4, 8, 10, 10] {
         let retry_after = Duration::from_secs(pause);
-        assert_eq!(
-            reason(&guard, &token).await,
-            Reason::Unavailable { retry_after }
-        );
+        assert_eq!(reason(&guard, &token).await, Reason::Unavailable { retry_after });
         issuer.pass(pause);
         assert!(is_unavailable(&guard, &token).await);
     }
@@ -46,34 +40,19 @@ async fn issuer_down_at_start_503_then_well() {
     issuer.pass(10);
     assert_eq!(send_token(&api, &token).await.status, 200);
     // What is no token at all is not excused by our trouble, nor does it wait for it.
-    assert!(matches!(
-        reason(&issuer.guard(), "a.b.c").await,
-        Reason::Invalid(_)
-    ));
+    assert!(matches!(reason(&issuer.guard(), "a.b.c").await, Reason::Invalid(_)));
 }
 
 #[tokio::test]
 async fn nobody_listens_503() {
     let key = key();
     let issuer = Issuer::start(&[&key]).await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{free}");
-    let guard = Guard::builder(url.as_str())
-        .audience(AUDIENCE)
-        .build()
-        .unwrap();
+    let guard = Guard::builder(url.as_str()).audience(AUDIENCE).build().unwrap();
     assert!(is_unavailable(&guard, &issuer.token_with(&key, json!({ "iss": url }))).await);
-    let warm = Guard::builder(url)
-        .audience(AUDIENCE)
-        .build_and_warm()
-        .await;
-    assert!(matches!(
-        warm.unwrap_err(),
-        BuildError::Keys(FetchError::Connection { .. })
-    ));
+    let warm = Guard::builder(url).audience(AUDIENCE).build_and_warm().await;
+    assert!(matches!(warm.unwrap_err(), BuildError::Keys(FetchError::Connection { .. })));
 }
 
 #[tokio::test]
@@ -84,16 +63,9 @@ async fn a_silent_issuer_costs_five_seconds_once() {
     let guard = issuer.guard();
     let token = issuer.token(&key);
     let started = Instant::now();
-    let (one, two) = tokio::join!(
-        is_unavailable(&guard, &token),
-        is_unavailable(&guard, &token)
-    );
+    let (one, two) = tokio::join!(is_unavailable(&guard, &token), is_unavailable(&guard, &token));
     assert!(one && two);
-    assert!(
-        (Duration::from_secs(4)..Duration::from_secs(8)).contains(&started.elapsed()),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!((Duration::from_secs(4)..Duration::from_secs(8)).contains(&started.elapsed()), "{:?}", started.elapsed());
     // The next one does not wait at all.
     let started = Instant::now();
     assert!(is_unavailable(&guard, &token).await);
@@ -150,11 +122,7 @@ async fn tk_21_refresh_in_the_background_before_the_end_of_freshness() {
 #[tokio::test]
 async fn tk_20_freshness_is_bounded_whatever_the_issuer_says() {
     let key = key();
-    for (header, fresh) in [
-        (Some("max-age=1"), 60),
-        (Some("max-age=999999"), 3600),
-        (None, 300),
-    ] {
+    for (header, fresh) in [(Some("max-age=1"), 60), (Some("max-age=999999"), 3600), (None, 300)] {
         let issuer = Issuer::start(&[&key]).await;
         issuer.set_cache_control(header);
         let guard = issuer.guard();
@@ -209,10 +177,7 @@ async fn an_unknown_kid_causes_one_refetch_every_ten_seconds() {
     assert!(guard.verify(&issuer.token(&key)).await.is_ok());
     for expected in [2, 3] {
         for _ in 0..10 {
-            assert_eq!(
-                reason(&guard, &issuer.token(&crate::support::key())).await,
-                unknown_key()
-            );
+            assert_eq!(reason(&guard, &issuer.token(&crate::support::key())).await, unknown_key());
         }
         assert_eq!(issuer.key_fetches(), expected);
         issuer.pass(10);
@@ -222,13 +187,7 @@ async fn an_unknown_kid_causes_one_refetch_every_ten_seconds() {
         let (guard, token) = (guard.clone(), issuer.token(&crate::support::key()));
         stampede.spawn(async move { reason(&guard, &token).await });
     }
-    assert!(
-        stampede
-            .join_all()
-            .await
-            .into_iter()
-            .all(|reason| reason == unknown_key())
-    );
+    assert!(stampede.join_all().await.into_iter().all(|reason| reason == unknown_key()));
     assert_eq!(issuer.key_fetches(), 4);
 }
 
@@ -247,10 +206,7 @@ async fn tk_24_a_strange_kid_is_just_unknown() {
     ] {
         use base64::Engine;
         let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header.to_string());
-        assert_eq!(
-            reason(&guard, &format!("{header}.{rest}")).await,
-            unknown_key()
-        );
+        assert_eq!(reason(&guard, &format!("{header}.{rest}")).await, unknown_key());
     }
 }
 
@@ -341,17 +297,11 @@ async fn metadata_of_rfc_8414_are_enough() {
 async fn g_7_metadata_of_another_issuer_are_refused() {
     let key = key();
     let issuer = Issuer::start(&[&key]).await;
-    for other in [
-        format!("{}/", issuer.url),
-        "https://attacker.example".to_owned(),
-    ] {
+    for other in [format!("{}/", issuer.url), "https://attacker.example".to_owned()] {
         issuer.set_issuer_in_metadata(&other);
         assert!(is_unavailable(&issuer.guard(), &issuer.token(&key)).await);
         let warm = issuer.builder().build_and_warm().await;
-        assert!(matches!(
-            warm.unwrap_err(),
-            BuildError::Keys(FetchError::WrongIssuer { .. })
-        ));
+        assert!(matches!(warm.unwrap_err(), BuildError::Keys(FetchError::WrongIssuer { .. })));
     }
     assert_eq!(issuer.key_fetches(), 0);
 }
@@ -369,13 +319,7 @@ async fn keys_from_elsewhere_are_refused() {
     ] {
         issuer.set_keys_uri(&uri);
         let warm = issuer.builder().build_and_warm().await;
-        assert!(
-            matches!(
-                warm.unwrap_err(),
-                BuildError::Keys(FetchError::KeysElsewhere { .. })
-            ),
-            "{uri}"
-        );
+        assert!(matches!(warm.unwrap_err(), BuildError::Keys(FetchError::KeysElsewhere { .. })), "{uri}");
     }
     assert_eq!(other.key_fetches(), 0);
 }
@@ -416,15 +360,10 @@ async fn tk_20_a_set_with_a_secret_or_a_repeated_kid_is_refused() {
         json!({}),
     ] {
         issuer.publish_json(set.clone());
-        assert!(
-            is_unavailable(&issuer.guard(), &issuer.token(&key)).await,
-            "{set}"
-        );
+        assert!(is_unavailable(&issuer.guard(), &issuer.token(&key)).await, "{set}");
     }
     // Keys we cannot use do no harm.
-    issuer.publish_json(
-        json!({ "keys": [{ "kty": "AKP", "alg": "ML-DSA-44", "kid": "x", "pub": "AA" }, public] }),
-    );
+    issuer.publish_json(json!({ "keys": [{ "kty": "AKP", "alg": "ML-DSA-44", "kid": "x", "pub": "AA" }, public] }));
     assert!(issuer.guard().verify(&issuer.token(&key)).await.is_ok());
 }
 
@@ -450,8 +389,5 @@ async fn a_remembered_token_is_remembered_as_a_whole() {
     assert!(guard.verify(&token).await.is_ok());
     let (stem, signature) = token.rsplit_once('.').unwrap();
     let zeros = "A".repeat(signature.len());
-    assert_eq!(
-        reason(&guard, &format!("{stem}.{zeros}")).await,
-        Reason::Invalid(JwsError::BadSignature.into())
-    );
+    assert_eq!(reason(&guard, &format!("{stem}.{zeros}")).await, Reason::Invalid(JwsError::BadSignature.into()));
 }

@@ -71,11 +71,7 @@ impl Issuer {
             .route("/jwks", get(jwks))
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let issuer = Self {
-            url,
-            clock: Arc::new(AtomicU64::new(START)),
-            state,
-        };
+        let issuer = Self { url, clock: Arc::new(AtomicU64::new(START)), state };
         issuer.publish(keys);
         issuer
     }
@@ -120,10 +116,7 @@ impl Issuer {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!(
-            "keys were fetched {} times, not {count}",
-            self.key_fetches()
-        );
+        panic!("keys were fetched {} times, not {count}", self.key_fetches());
     }
 
     pub(crate) fn pass(&self, seconds: u64) {
@@ -138,9 +131,7 @@ impl Issuer {
         let clock = Arc::clone(&self.clock);
         Guard::builder(self.url.clone())
             .audience(AUDIENCE)
-            .clock(move || -> SystemTime {
-                UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::SeqCst))
-            })
+            .clock(move || -> SystemTime { UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::SeqCst)) })
     }
 
     pub(crate) fn guard(&self) -> Guard {
@@ -173,8 +164,7 @@ impl Issuer {
     }
 
     pub(crate) fn token_with(&self, key: &SigningKey, changes: Value) -> String {
-        key.sign(Typ::AccessToken, &self.claims_with(changes))
-            .unwrap()
+        key.sign(Typ::AccessToken, &self.claims_with(changes)).unwrap()
     }
 }
 
@@ -192,29 +182,14 @@ async fn metadata(State(state): State<Arc<Shared>>) -> Response {
         Mood::Hanging => std::future::pending().await,
         Mood::Garbage => return "<html>".into_response(),
         Mood::Redirecting => {
-            return (
-                StatusCode::FOUND,
-                [(header::LOCATION, "/.well-known/oauth-authorization-server")],
-            )
+            return (StatusCode::FOUND, [(header::LOCATION, "/.well-known/oauth-authorization-server")])
                 .into_response();
         }
         Mood::Well | Mood::OAuthOnly | Mood::Huge => {}
     }
-    let issuer = state
-        .issuer_in_metadata
-        .lock()
-        .unwrap()
-        .clone()
-        .unwrap_or_else(|| state.url.clone());
-    let keys = state
-        .keys_uri
-        .lock()
-        .unwrap()
-        .clone()
-        .unwrap_or_else(|| format!("{}/jwks", state.url));
-    json!({ "issuer": issuer, "jwks_uri": keys, "token_endpoint": "unused" })
-        .to_string()
-        .into_response()
+    let issuer = state.issuer_in_metadata.lock().unwrap().clone().unwrap_or_else(|| state.url.clone());
+    let keys = state.keys_uri.lock().unwrap().clone().unwrap_or_else(|| format!("{}/jwks", state.url));
+    json!({ "issuer": issuer, "jwks_uri": keys, "token_endpoint": "unused" }).to_string().into_response()
 }
 
 async fn jwks(State(state): State<Arc<Shared>>) -> Response {
@@ -226,9 +201,7 @@ async fn jwks(State(state): State<Arc<Shared>>) -> Response {
     }
     let mut response = body.into_response();
     if let Some(value) = *state.cache_control.lock().unwrap() {
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, value.parse().unwrap());
+        response.headers_mut().insert(header::CACHE_CONTROL, value.parse().unwrap());
     }
     response
 }
@@ -242,18 +215,10 @@ pub(crate) fn api(guard: &Guard) -> Router {
     async fn hello(token: AccessToken) -> String {
         format!("hello {}", token.subject())
     }
-    Router::new()
-        .route("/unguarded", get(hello))
-        .route("/hello", get(hello).layer(guard.layer()))
-        .route(
-            "/orders",
-            get(hello).layer(
-                guard
-                    .layer()
-                    .require_scope("read")
-                    .require_scope("orders:read orders:write"),
-            ),
-        )
+    Router::new().route("/unguarded", get(hello)).route("/hello", get(hello).layer(guard.layer())).route(
+        "/orders",
+        get(hello).layer(guard.layer().require_scope("read").require_scope("orders:read orders:write")),
+    )
 }
 
 /// What a client sees.
@@ -271,37 +236,13 @@ pub(crate) async fn send(api: &Router, uri: &str, authorization: &[&str]) -> See
     for value in authorization {
         request = request.header(header::AUTHORIZATION, *value);
     }
-    let response = api
-        .clone()
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
-    let text = |name| {
-        response
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
-    assert!(
-        response
-            .headers()
-            .get_all(header::WWW_AUTHENTICATE)
-            .iter()
-            .count()
-            <= 1
-    );
+    let response = api.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count() <= 1);
     let (status, challenge) = (response.status().as_u16(), text(header::WWW_AUTHENTICATE));
     let (retry_after, cache_control) = (text(header::RETRY_AFTER), text(header::CACHE_CONTROL));
-    let body = axum::body::to_bytes(response.into_body(), 10_000)
-        .await
-        .unwrap();
-    Seen {
-        status,
-        challenge,
-        retry_after,
-        cache_control,
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    }
+    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+    Seen { status, challenge, retry_after, cache_control, body: String::from_utf8(body.to_vec()).unwrap() }
 }
 
 /// With one good-looking `Authorization` header.

@@ -14,16 +14,16 @@ use crate::pages::{continuation, signed_in};
 use crate::respond::{see_other, set_cookie};
 
 /// By navigation: the request is stored, then the browser goes wherever it has to.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let parameters = incoming.query()?;
-    take(app, &incoming, &parameters, Session::Read).await
+    take(app, incoming, &parameters, Session::Read).await
 }
 
 /// By a form of the app: the browser withholds `Lax` cookies, so the request is stored and continued by our own page.
 /// AZ-1, SE-2.
-pub(crate) async fn post(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let parameters = incoming.form()?;
-    take(app, &incoming, &parameters, Session::Later).await
+    take(app, incoming, &parameters, Session::Later).await
 }
 
 /// Whether the session cookie can be seen by this request.
@@ -43,7 +43,13 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
         Err(AuthorizeError::BackToClient(back, refusal)) => {
             let row = refusal.row;
             let detail = refusal.detail.as_deref().unwrap_or_default();
-            tracing::info!(code = row.id, error = row.error, detail, request = incoming.request_id, "authorize refused");
+            tracing::info!(
+                code = row.id,
+                error = row.error,
+                detail,
+                request = incoming.request_id,
+                "authorize refused"
+            );
             return Ok(see_other(&back.with_error(&refusal, &ctx.settings.issuer)));
         }
     };

@@ -9,11 +9,11 @@ use crate::assets::cached;
 use crate::incoming::Incoming;
 
 /// `/.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`.
-pub(crate) async fn document(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    Ok(cached(&incoming, "application/json", app.metadata.clone()))
+pub(crate) async fn document(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    Ok(cached(incoming, "application/json", app.metadata.clone()))
 }
 
 /// `/oauth2/jwks`.
-pub(crate) async fn jwks(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    Ok(cached(&incoming, "application/json", Bytes::copy_from_slice(app.deployment.keyring.jwks())))
+pub(crate) async fn jwks(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    Ok(cached(incoming, "application/json", Bytes::copy_from_slice(app.deployment.keyring.jwks())))
 }

@@ -3,8 +3,8 @@
 use axum::response::Response;
 use brama_flows::token::{self, Delivery};
 use brama_protocol::error::Refusal;
-use brama_protocol::token::response::TokenResponse;
 use brama_protocol::token::request::Credentials;
+use brama_protocol::token::response::TokenResponse;
 use http::{StatusCode, header};
 
 use crate::app::App;
@@ -13,10 +13,14 @@ use crate::incoming::Incoming;
 use crate::respond::{json, set_cookie};
 
 /// Answer a token request. Parameters in the query are not read.
-pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let parameters = incoming.form()?;
-    let headers: Vec<&str> =
-        incoming.headers.get_all(header::AUTHORIZATION).iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    let headers: Vec<&str> = incoming
+        .headers
+        .get_all(header::AUTHORIZATION)
+        .iter()
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect();
     let minted = token::token(&incoming.ctx, &headers, &parameters, &incoming.provenance()).await?;
     let refresh = minted.refresh_token.as_ref();
     let mut response = json(

@@ -17,17 +17,18 @@ use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
 fn read(parameters: &Parameters) -> Result<LogoutRequest, Refusal> {
-    LogoutRequest::parse(parameters).map_err(|duplicate| Refusal::from(&AUTHORIZE_DUPLICATE).with_detail(duplicate.to_string()))
+    LogoutRequest::parse(parameters)
+        .map_err(|duplicate| Refusal::from(&AUTHORIZE_DUPLICATE).with_detail(duplicate.to_string()))
 }
 
 /// By navigation.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let request = read(&incoming.query()?)?;
-    answer(app, &incoming, &request, false).await
+    answer(app, incoming, &request, false).await
 }
 
 /// By a form of the app: the browser withholds our cookie, so the same request is made again by navigation. LO-1.
-pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let request = read(&incoming.form()?)?;
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(fields(&request));
@@ -35,17 +36,17 @@ pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusa
 }
 
 /// The button of our own page. SE-17.
-pub(crate) async fn confirmed(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn confirmed(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let form = incoming.form()?;
     let request = read(&form)?;
     let token = form.one("csrf").ok().flatten().unwrap_or_default();
     let session = incoming.session_hash();
     let ours = session.is_some_and(|session| incoming.ctx.csrf.is_valid(session, Form::SignOut, token));
     // Without a session there is nothing that a forged form could end.
-    if !ours && signed_in(&incoming).await?.is_some() {
+    if !ours && signed_in(incoming).await?.is_some() {
         return Err((&FORM_NOT_OURS).into());
     }
-    answer(app, &incoming, &request, true).await
+    answer(app, incoming, &request, true).await
 }
 
 /// The request as hidden fields. LO-1.

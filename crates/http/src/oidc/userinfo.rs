@@ -11,13 +11,13 @@ use crate::incoming::Incoming;
 use crate::respond::json;
 
 /// `GET` and `POST /userinfo`.
-pub(crate) async fn userinfo(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    answer(&incoming, Resource::UserInfo).await
+pub(crate) async fn userinfo(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    answer(incoming, Resource::UserInfo).await
 }
 
 /// `GET /api/auth/me`.
-pub(crate) async fn me(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    answer(&incoming, Resource::Me).await
+pub(crate) async fn me(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    answer(incoming, Resource::Me).await
 }
 
 async fn answer(incoming: &Incoming, resource: Resource) -> Result<Response, Refusal> {

@@ -18,14 +18,14 @@ use crate::respond::page::{Language, chrome, html};
 use crate::respond::{see_other, set_cookie};
 
 /// `GET /`: to the account page, which asks for a sign-in where there is none.
-pub(crate) async fn front(_: &App, _: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn front(_: &App, _: &Incoming) -> Result<Response, Refusal> {
     Ok(see_other("/account"))
 }
 
 /// `GET /account`.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
-    let (Some((current, user)), Some(secret)) = (signed_in(&incoming).await?, incoming.session_hash()) else {
+    let (Some((current, user)), Some(secret)) = (signed_in(incoming).await?, incoming.session_hash()) else {
         return Ok(see_other("/sign-in"));
     };
     let sessions = account::sessions(ctx, &user).await?;
@@ -49,18 +49,18 @@ pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refus
             apps: one.apps.clone(),
         })
         .collect();
-    let language = Language::of(app, &incoming, None);
+    let language = Language::of(app, incoming, None);
     let csrf = ctx.csrf.token(secret, Form::Account);
     let page = Account {
-        chrome: chrome(app, &incoming, &language, "/account", &[]),
+        chrome: chrome(app, incoming, &language, "/account", &[]),
         csrf: &csrf,
         name: user.name.as_deref().unwrap_or(&user.username),
         username: &user.username,
         email: user.email.as_deref(),
         sessions: &cards,
-        notice: notice(&incoming, ctx, &user).await?,
+        notice: notice(incoming, ctx, &user).await?,
     };
-    let mut response = html(&incoming, StatusCode::OK, page.render())?;
+    let mut response = html(incoming, StatusCode::OK, page.render())?;
     language.remember(&mut response);
     Ok(response)
 }
@@ -82,7 +82,9 @@ async fn notice(incoming: &Incoming, ctx: &brama_flows::Ctx, user: &User) -> Res
 /// A form of the account page: who sends it, after its token was checked. WH-11.
 async fn owner(incoming: &Incoming) -> Result<Option<(Session, User, Parameters)>, Refusal> {
     let form = incoming.form()?;
-    let (Some((session, user)), Some(secret)) = (signed_in(incoming).await?, incoming.session_hash()) else { return Ok(None) };
+    let (Some((session, user)), Some(secret)) = (signed_in(incoming).await?, incoming.session_hash()) else {
+        return Ok(None);
+    };
     let token = form.one("csrf").ok().flatten().unwrap_or_default();
     if !incoming.ctx.csrf.is_valid(secret, Form::Account, token) {
         return Err((&FORM_NOT_OURS).into());
@@ -91,8 +93,8 @@ async fn owner(incoming: &Incoming) -> Result<Option<(Session, User, Parameters)
 }
 
 /// `POST /account/sessions/end`.
-pub(crate) async fn end_sessions(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    let Some((current, user, form)) = owner(&incoming).await? else { return Ok(see_other("/sign-in")) };
+pub(crate) async fn end_sessions(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    let Some((current, user, form)) = owner(incoming).await? else { return Ok(see_other("/sign-in")) };
     let has = |name| form.one(name).ok().flatten();
     let end = match (has("session").and_then(|text| text.parse().ok()), has("all_others"), has("all")) {
         (Some(id), None, None) => End::One(id),
@@ -102,15 +104,15 @@ pub(crate) async fn end_sessions(_: &App, incoming: Incoming) -> Result<Response
     };
     account::end(&incoming.ctx, &user, current.id, end).await?;
     let own_too = end == End::Everything || end == End::One(current.id);
-    if own_too { Ok(signed_out(&incoming)) } else { Ok(see_other("/account?done=one")) }
+    if own_too { Ok(signed_out(incoming)) } else { Ok(see_other("/account?done=one")) }
 }
 
 /// `POST /account/sign-out`.
-pub(crate) async fn sign_out(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
-    if let Some((current, user, _)) = owner(&incoming).await? {
+pub(crate) async fn sign_out(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    if let Some((current, user, _)) = owner(incoming).await? {
         account::end(&incoming.ctx, &user, current.id, End::One(current.id)).await?;
     }
-    Ok(signed_out(&incoming))
+    Ok(signed_out(incoming))
 }
 
 fn signed_out(incoming: &Incoming) -> Response {

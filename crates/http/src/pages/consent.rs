@@ -22,23 +22,23 @@ pub(crate) fn address(id: AuthorizationId) -> String {
 }
 
 /// `GET /consent`.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let id = tx(&incoming.query()?).ok_or(&SIGN_IN_GONE)?;
     let Opened { authorization, client, .. } = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
-    let (Some((_, user)), Some(session)) = (signed_in(&incoming).await?, incoming.session_hash()) else {
+    let (Some((_, user)), Some(session)) = (signed_in(incoming).await?, incoming.session_hash()) else {
         return Ok(see_other(&sign_in::address(authorization.id)));
     };
     let client = &client.client;
-    let language = Language::of(app, &incoming, Some(&authorization));
+    let language = Language::of(app, incoming, Some(&authorization));
     let (tx, host) = (authorization.id.to_string(), authorization.asked.back.redirect_uri.host());
     let hidden = [("tx", tx.as_str())];
     let csrf = ctx.csrf.token(session, Form::Consent);
     let scopes: Vec<&str> = authorization.asked.scope.scope().iter().collect();
     let page = Consent {
-        chrome: chrome(app, &incoming, &language, "/consent", &hidden),
+        chrome: chrome(app, incoming, &language, "/consent", &hidden),
         app: page_app(client, &host),
         // Every client here was registered by the operator.
         client_verified: true,
@@ -48,14 +48,14 @@ pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refus
         tx: &tx,
         csrf: &csrf,
     };
-    let mut response = html(&incoming, StatusCode::OK, page.render())?;
+    let mut response = html(incoming, StatusCode::OK, page.render())?;
     set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
     language.remember(&mut response);
     Ok(response)
 }
 
 /// `POST /consent`: allow or deny; either way the dispatcher goes on.
-pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let form = incoming.form()?;
     let one = |name| form.one(name).map_err(brama_protocol::token::request::duplicate);
@@ -64,7 +64,7 @@ pub(crate) async fn post(_: &App, incoming: Incoming) -> Result<Response, Refusa
     let id = tx(&form).ok_or(&SIGN_IN_GONE)?;
     let opened = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
     let authorization = opened.authorization;
-    let (Some((_, user)), Some(session)) = (signed_in(&incoming).await?, incoming.session_hash()) else {
+    let (Some((_, user)), Some(session)) = (signed_in(incoming).await?, incoming.session_hash()) else {
         return Ok(see_other(&continuation::address(authorization.id)));
     };
     if !ctx.csrf.is_valid(session, Form::Consent, one("csrf")?.unwrap_or_default()) {

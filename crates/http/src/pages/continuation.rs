@@ -30,21 +30,21 @@ pub(crate) fn cookie_seconds(app: &App) -> i64 {
 }
 
 /// `GET /continue`.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let Some(id) = tx(&incoming.query()?) else { return Ok(see_other("/account")) };
     let opened = interact::open(ctx, id, &browser).await?;
     let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
-    let signed_in = signed_in(&incoming).await?;
+    let signed_in = signed_in(incoming).await?;
     let mut response = match interact::proceed(ctx, &authorization, &client.client, signed_in).await? {
         Step::SignIn(id) => see_other(&sign_in::address(id)),
         Step::Consent(id) => see_other(&consent::address(id)),
         Step::Back(target) if incoming.is_no_browser() => see_other(&target),
         Step::Back(target) => {
             let host = authorization.asked.back.redirect_uri.host();
-            page(app, &incoming, Some((&client.client, &host)), &target)?
+            page(app, incoming, Some((&client.client, &host)), &target)?
         }
     };
     set_cookie(&mut response, &cookies::browser(&browser.secret, cookie_seconds(app)));
@@ -52,7 +52,12 @@ pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refus
 }
 
 /// The page that leads on to an address outside.
-pub(crate) fn page(app: &App, incoming: &Incoming, to: Option<(&Client, &str)>, target: &str) -> Result<Response, Refusal> {
+pub(crate) fn page(
+    app: &App,
+    incoming: &Incoming,
+    to: Option<(&Client, &str)>,
+    target: &str,
+) -> Result<Response, Refusal> {
     let language = Language::of(app, incoming, None);
     let page = Continue {
         chrome: chrome(app, incoming, &language, &incoming.path, &[]),

@@ -9,10 +9,10 @@ use crate::incoming::Incoming;
 use crate::respond::page;
 
 /// `GET /error/{code}`: the page of a row of the error table, shown with 200, for it is a document about an error.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let row = incoming.path.strip_prefix("/error/").and_then(error::row).ok_or(&NOT_FOUND)?;
-    let language = page::Language::of(app, &incoming, None);
-    let mut response = page::error(app, &incoming, StatusCode::OK, &row.into());
+    let language = page::Language::of(app, incoming, None);
+    let mut response = page::error(app, incoming, StatusCode::OK, &row.into());
     language.remember(&mut response);
     Ok(response)
 }

@@ -62,7 +62,7 @@ fn render(app: &App, incoming: &Incoming, shown: Shown<'_>) -> Result<Response, 
 }
 
 /// `GET /sign-in`: for an authorization, or to the account page.
-pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
@@ -71,7 +71,7 @@ pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refus
         Some(id) => interact::open(ctx, id, &browser).await?,
         None => None,
     };
-    let signed_in = signed_in(&incoming).await?;
+    let signed_in = signed_in(incoming).await?;
     let again = signed_in.is_some() && opened.is_some();
     let problem = match &opened {
         _ if id.is_some() && opened.is_none() => Some(SignInProblem::Expired),
@@ -80,8 +80,16 @@ pub(crate) async fn get(app: &App, incoming: Incoming) -> Result<Response, Refus
         _ => None,
     };
     let hint = opened.as_ref().and_then(|opened| opened.authorization.asked.login_hint.clone()).unwrap_or_default();
-    let shown = Shown { browser: &browser, username: &hint, problem, remember: false, status: StatusCode::OK, retry_after: None, opened };
-    render(app, &incoming, shown)
+    let shown = Shown {
+        browser: &browser,
+        username: &hint,
+        problem,
+        remember: false,
+        status: StatusCode::OK,
+        retry_after: None,
+        opened,
+    };
+    render(app, incoming, shown)
 }
 
 /// What was typed.
@@ -117,7 +125,7 @@ impl Typed {
 }
 
 /// `POST /sign-in`. B3.
-pub(crate) async fn post(app: &App, incoming: Incoming) -> Result<Response, Refusal> {
+pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let typed = Typed::of(&incoming.form()?)?;
     let cookies = incoming.cookies();
@@ -134,11 +142,12 @@ pub(crate) async fn post(app: &App, incoming: Incoming) -> Result<Response, Refu
     let problem = if !ours || gone || too_late { Some((SignInProblem::Expired, StatusCode::OK)) } else { None };
     let problem = problem.or_else(|| typed.is_incomplete().map(|problem| (problem, StatusCode::BAD_REQUEST)));
     if let Some((problem, status)) = problem {
-        return shown_again(app, &incoming, &typed, opened, &browser, (problem, status, None));
+        return shown_again(app, incoming, &typed, opened, &browser, (problem, status, None));
     }
-    match sign_in(&incoming, &typed).await {
+    match sign_in(incoming, &typed).await {
         Ok(begun) => {
-            let target = opened.map_or_else(|| "/account".to_owned(), |opened| continuation::address(opened.authorization.id));
+            let target =
+                opened.map_or_else(|| "/account".to_owned(), |opened| continuation::address(opened.authorization.id));
             // 303: the browser must not send the password on. AZ-16.
             let mut response = see_other(&target);
             let seconds = begun.session.lifetime.expires_at.duration_since(ctx.now).as_secs();
@@ -150,14 +159,19 @@ pub(crate) async fn post(app: &App, incoming: Incoming) -> Result<Response, Refu
             let status = StatusCode::from_u16(refusal.row.status).unwrap_or(StatusCode::BAD_REQUEST);
             let problem = match refusal.row {
                 row if row == &CREDENTIALS => SignInProblem::WrongPair,
-                row if row == &TOO_MANY => {
-                    SignInProblem::TooMany { wait_seconds: u32::try_from(refusal.retry_after.unwrap_or(30)).unwrap_or(u32::MAX) }
-                }
+                row if row == &TOO_MANY => SignInProblem::TooMany {
+                    wait_seconds: u32::try_from(refusal.retry_after.unwrap_or(30)).unwrap_or(u32::MAX),
+                },
                 row if row == &OVERLOADED => SignInProblem::Overloaded,
                 _ => return Err(refusal),
             };
-            tracing::info!(code = refusal.row.id, error = refusal.row.error, request = incoming.request_id, "sign-in refused");
-            shown_again(app, &incoming, &typed, opened, &browser, (problem, status, refusal.retry_after))
+            tracing::info!(
+                code = refusal.row.id,
+                error = refusal.row.error,
+                request = incoming.request_id,
+                "sign-in refused"
+            );
+            shown_again(app, incoming, &typed, opened, &browser, (problem, status, refusal.retry_after))
         }
     }
 }
@@ -175,7 +189,14 @@ fn shown_again(
     browser: &Browser,
     (problem, status, retry_after): (SignInProblem, StatusCode, Option<u64>),
 ) -> Result<Response, Refusal> {
-    let shown =
-        Shown { opened, browser, username: &typed.username, problem: Some(problem), remember: typed.remember, status, retry_after };
+    let shown = Shown {
+        opened,
+        browser,
+        username: &typed.username,
+        problem: Some(problem),
+        remember: typed.remember,
+        status,
+        retry_after,
+    };
     render(app, incoming, shown)
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::routes::{Cache, Cors, Route, Speech};
 
 /// What no page needs. WH-6.
-const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
      hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=(), \
      publickey-credentials-get=(self), publickey-credentials-create=(self)";
 

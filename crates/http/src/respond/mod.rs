@@ -29,10 +29,11 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
 /// Nothing of our addresses is told to where it leads. WH-7.
 pub fn see_other(target: &str) -> Response {
     match HeaderValue::from_str(target) {
-        Ok(location) => {
-            (StatusCode::SEE_OTHER, [(header::LOCATION, location), (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))])
-                .into_response()
-        }
+        Ok(location) => (
+            StatusCode::SEE_OTHER,
+            [(header::LOCATION, location), (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))],
+        )
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "a redirect target is no header value; this is a bug");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -88,7 +89,10 @@ pub fn refusal(app: &App, incoming: &Incoming, speech: Speech, refusal: Refusal)
 /// The row's status; `invalid_client` is 401 only where the client used the `Authorization` header (standards §2.3).
 fn status(incoming: &Incoming, speech: Speech, refusal: &Refusal) -> StatusCode {
     let status = StatusCode::from_u16(refusal.row.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if speech == Speech::OAuth && refusal.row == &CLIENT_UNAUTHENTICATED && !incoming.headers.contains_key(header::AUTHORIZATION) {
+    if speech == Speech::OAuth
+        && refusal.row == &CLIENT_UNAUTHENTICATED
+        && !incoming.headers.contains_key(header::AUTHORIZATION)
+    {
         return StatusCode::BAD_REQUEST;
     }
     status
@@ -99,7 +103,9 @@ fn challenge(speech: Speech, status: StatusCode, refusal: &Refusal) -> Option<St
     match (speech, status) {
         (Speech::OAuth, StatusCode::UNAUTHORIZED) => Some("Basic realm=\"brama\"".to_owned()),
         (Speech::Bearer, StatusCode::UNAUTHORIZED) => match refusal.row.error {
-            "invalid_token" => Some(Challenge::new().error(ErrorCode::InvalidToken).description(refusal.row.description).to_string()),
+            "invalid_token" => {
+                Some(Challenge::new().error(ErrorCode::InvalidToken).description(refusal.row.description).to_string())
+            }
             _ => Some(Challenge::new().to_string()),
         },
         (Speech::Bearer, StatusCode::BAD_REQUEST) if refusal.row == &TOKEN_MALFORMED => {

@@ -15,7 +15,11 @@ use crate::respond::headers::page_policy;
 use crate::respond::set_cookie;
 
 /// A rendered page as a response.
-pub(crate) fn html(incoming: &Incoming, status: StatusCode, rendered: Result<String, RenderError>) -> Result<Response, Refusal> {
+pub(crate) fn html(
+    incoming: &Incoming,
+    status: StatusCode,
+    rendered: Result<String, RenderError>,
+) -> Result<Response, Refusal> {
     let body = rendered.map_err(|error| Refusal::from(&INTERNAL).with_detail(error.to_string()))?;
     let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body).into_response();
     page_policy(&incoming.nonce, response.headers_mut());
@@ -34,7 +38,8 @@ impl Language {
     /// Choose: this page's language form, the person's choice for this very sign-in, the app's `ui_locales`, the choice
     /// of before, the browser, the site. G1.
     pub(crate) fn of(app: &App, incoming: &Incoming, authorization: Option<&Authorization>) -> Self {
-        let pressed = incoming.query().ok().and_then(|query| query.one("ui_locales").ok().flatten().map(ToOwned::to_owned));
+        let pressed =
+            incoming.query().ok().and_then(|query| query.one("ui_locales").ok().flatten().map(ToOwned::to_owned));
         let here = authorization.map(|authorization| authorization.id);
         let cookies = incoming.cookies();
         let (saved, for_sign_in) = match cookies.get(cookies::LANGUAGE) {
@@ -95,7 +100,10 @@ fn kind(refusal: &Refusal) -> ErrorKind<'_> {
     match row.id {
         id if id == error::AUTHORIZE_CLIENT.id => ErrorKind::UnknownApp,
         id if id == error::AUTHORIZE_REDIRECT_URI.id || id == error::AUTHORIZE_REDIRECT_URI_MISSING.id => {
-            ErrorKind::AppLinkWrong { app: refusal.app.as_deref().unwrap_or_default() }
+            match refusal.app.as_deref() {
+                Some(app) => ErrorKind::AppLinkWrong { app },
+                None => ErrorKind::BadRequest,
+            }
         }
         id if id == error::WRONG_HOST.id => ErrorKind::WrongHost,
         id if id == error::FORM_NOT_OURS.id || id == error::SIGN_IN_GONE.id => ErrorKind::StaleForm,
@@ -121,7 +129,8 @@ pub(crate) fn error(app: &App, incoming: &Incoming, status: StatusCode, refusal:
         kind: kind(refusal),
         code: refusal.row.id,
         request_id: &incoming.request_id,
-        detail: Some(refusal.detail.as_deref().unwrap_or(refusal.row.description)),
+        detail: refusal.detail.as_deref(),
+        explanation: Some(refusal.row.description),
         back_url: None,
     };
     match html(incoming, status, page.render()) {

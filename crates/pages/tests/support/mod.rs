@@ -38,11 +38,7 @@ pub(crate) fn elements(html: &str) -> Vec<Element> {
         if !VOID.contains(&name) {
             open.push(name.to_owned());
         }
-        found.push(Element {
-            name: name.to_owned(),
-            attributes,
-            text,
-        });
+        found.push(Element { name: name.to_owned(), attributes, text });
         rest = after;
     }
     assert!(open.is_empty(), "left open: {open:?}");
@@ -58,19 +54,14 @@ fn attributes(mut rest: &str) -> (BTreeMap<String, String>, &str) {
         }
         let length = rest.find(['=', '>', ' ']).unwrap();
         let (name, after) = rest.split_at(length);
-        assert!(
-            name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
-            "attribute {name:?}"
-        );
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "attribute {name:?}");
         let value = match after.strip_prefix('=') {
             None => {
                 rest = after;
                 ""
             }
             Some(quoted) => {
-                let Some(quoted) = quoted.strip_prefix('"') else {
-                    panic!("{name} is not quoted")
-                };
+                let Some(quoted) = quoted.strip_prefix('"') else { panic!("{name} is not quoted") };
                 let (value, after) = quoted.split_once('"').unwrap();
                 rest = after;
                 value

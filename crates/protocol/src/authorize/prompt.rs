@@ -42,11 +42,19 @@ impl Prompt {
 /// Whether an authentication is recent enough: it happened after the request came, or neither `prompt=login` nor
 /// `max_age` asks for more. `max_age=0` is `prompt=login`. OpenID Core §3.1.2.1.
 #[must_use]
-pub fn is_fresh_enough(prompt: Prompt, max_age: Option<u32>, auth_time: Timestamp, requested_at: Timestamp, now: Timestamp) -> bool {
+pub fn is_fresh_enough(
+    prompt: Prompt,
+    max_age: Option<u32>,
+    auth_time: Timestamp,
+    requested_at: Timestamp,
+    now: Timestamp,
+) -> bool {
     if auth_time >= requested_at {
         return true;
     }
-    let young_enough = max_age.is_none_or(|seconds| seconds > 0 && now.duration_since(auth_time) <= SignedDuration::from_secs(i64::from(seconds)));
+    let young_enough = max_age.is_none_or(|seconds| {
+        seconds > 0 && now.duration_since(auth_time) <= SignedDuration::from_secs(i64::from(seconds))
+    });
     !prompt.login && young_enough
 }
 

@@ -55,7 +55,11 @@ pub fn client_id(parameters: &Parameters) -> Result<ClientId, Refusal> {
 ///
 /// # Errors
 /// [`AuthorizeError::OnPage`] until the redirect URI matched, [`AuthorizeError::BackToClient`] afterwards.
-pub fn validate(parameters: &Parameters, client: &Client, default_audience: &str) -> Result<AuthorizationRequest, AuthorizeError> {
+pub fn validate(
+    parameters: &Parameters,
+    client: &Client,
+    default_audience: &str,
+) -> Result<AuthorizationRequest, AuthorizeError> {
     let redirect_uri = match_redirect_uri(parameters, client)?;
     // From here on the client hears of it. `state` is echoed only if it came exactly once (standards §1.2).
     let state = parameters.one("state");
@@ -85,7 +89,9 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
                 requested.unwrap_or_default(),
                 client.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>()
             );
-            AuthorizeError::OnPage(Refusal::from(&error::AUTHORIZE_REDIRECT_URI).with_detail(detail).about_app(&client.name))
+            AuthorizeError::OnPage(
+                Refusal::from(&error::AUTHORIZE_REDIRECT_URI).with_detail(detail).about_app(&client.name),
+            )
         }
     })
 }
@@ -121,11 +127,12 @@ fn check(
             return Err(row.into());
         }
     }
-    let challenge = Challenge::parse(one("code_challenge")?, one("code_challenge_method")?).map_err(|why| match why {
-        BadChallenge::Missing => &error::CHALLENGE_MISSING,
-        BadChallenge::Method => &error::CHALLENGE_METHOD,
-        BadChallenge::Syntax => &error::CHALLENGE_SYNTAX,
-    })?;
+    let challenge =
+        Challenge::parse(one("code_challenge")?, one("code_challenge_method")?).map_err(|why| match why {
+            BadChallenge::Missing => &error::CHALLENGE_MISSING,
+            BadChallenge::Method => &error::CHALLENGE_METHOD,
+            BadChallenge::Syntax => &error::CHALLENGE_SYNTAX,
+        })?;
     let requested = match one("scope")? {
         None => None,
         Some(text) => Some(Scope::parse(text).map_err(|_| Refusal::from(&error::AUTHORIZE_SCOPE))?),

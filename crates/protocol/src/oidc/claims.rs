@@ -41,8 +41,23 @@ pub struct UserInfo<'a> {
 
 /// The claims this server has, as metadata lists them.
 pub const SUPPORTED: &[&str] = &[
-    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "at_hash", "sid", "preferred_username", "name",
-    "locale", "updated_at", "email", "email_verified",
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "at_hash",
+    "sid",
+    "preferred_username",
+    "name",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
 ];
 
 /// The claims that the granted scope opens. OpenID Core §5.4; EP-42.
@@ -68,7 +83,14 @@ mod tests {
 
     #[test]
     fn ep41_ep42_only_what_the_scope_opens_and_nothing_empty() {
-        let person = Person { sub: "s", username: "olena", name: None, email: Some(("o@example.ua", false)), locale: Some("uk"), updated_at: 1 };
+        let person = Person {
+            sub: "s",
+            username: "olena",
+            name: None,
+            email: Some(("o@example.ua", false)),
+            locale: Some("uk"),
+            updated_at: 1,
+        };
         let json = |scope: &str| serde_json::to_string(&userinfo(&person, &Scope::parse(scope).unwrap())).unwrap();
         assert_eq!(json("openid"), r#"{"sub":"s"}"#);
         assert_eq!(json("openid email"), r#"{"sub":"s","email":"o@example.ua","email_verified":false}"#);

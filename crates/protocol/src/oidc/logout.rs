@@ -26,7 +26,8 @@ impl LogoutRequest {
     /// # Errors
     /// [`Duplicate`].
     pub fn parse(parameters: &Parameters) -> Result<Self, Duplicate> {
-        let short = |name, bytes| Ok(parameters.one(name)?.filter(|value: &&str| value.len() <= bytes).map(ToOwned::to_owned));
+        let short =
+            |name, bytes| Ok(parameters.one(name)?.filter(|value: &&str| value.len() <= bytes).map(ToOwned::to_owned));
         Ok(Self {
             id_token_hint: short("id_token_hint", limits::JWT_BYTES)?,
             client: parameters.one("client_id")?.and_then(|text| text.parse().ok()),

@@ -49,7 +49,9 @@ impl Credentials {
         let one = |name| parameters.one(name).map_err(duplicate);
         let (body_client, body_secret) = (one("client_id")?, one("client_secret")?);
         if one("client_assertion")?.is_some() || one("client_assertion_type")?.is_some() {
-            return Err(Refusal::from(&error::CLIENT_UNAUTHENTICATED).with_detail("client assertions are not supported"));
+            return Err(
+                Refusal::from(&error::CLIENT_UNAUTHENTICATED).with_detail("client assertions are not supported")
+            );
         }
         match (authorization, body_secret) {
             ([], None) => match body_client.map(str::parse) {
@@ -62,10 +64,13 @@ impl Credentials {
             },
             ([header], None) => {
                 let (client, secret) = basic(header).ok_or_else(|| {
-                    Refusal::from(&error::CLIENT_UNAUTHENTICATED).with_detail("the Authorization header is not readable as Basic")
+                    Refusal::from(&error::CLIENT_UNAUTHENTICATED)
+                        .with_detail("the Authorization header is not readable as Basic")
                 })?;
                 if body_client.is_some_and(|body| body != client.as_str()) {
-                    return Err(Refusal::from(&error::SEVERAL_AUTHENTICATIONS).with_detail("client_id differs from Basic"));
+                    return Err(
+                        Refusal::from(&error::SEVERAL_AUTHENTICATIONS).with_detail("client_id differs from Basic")
+                    );
                 }
                 Ok(Self::Secret { client, secret: Handle::parse(&secret), basic: true })
             }
@@ -204,7 +209,9 @@ mod tests {
         }
         let encoded = header(&format!("sho%70:{SECRET}")).replace("Basic", "bAsIc");
         let credentials = Credentials::parse(&[&encoded], &parameters("")).unwrap();
-        assert!(matches!(&credentials, Credentials::Secret { client, secret: Some(_), basic: true } if client.as_str() == "shop"));
+        assert!(
+            matches!(&credentials, Credentials::Secret { client, secret: Some(_), basic: true } if client.as_str() == "shop")
+        );
     }
 
     #[test]
@@ -235,6 +242,9 @@ mod tests {
             assert_eq!(Grant::parse(&parameters(&body)).unwrap_err().row.id, id, "{body}");
         }
         let body = format!("grant_type=authorization_code&code=foreign&code_verifier={verifier}");
-        assert!(matches!(Grant::parse(&parameters(&body)), Ok(Grant::AuthorizationCode { code: None, redirect_uri: None, .. })));
+        assert!(matches!(
+            Grant::parse(&parameters(&body)),
+            Ok(Grant::AuthorizationCode { code: None, redirect_uri: None, .. })
+        ));
     }
 }

@@ -77,7 +77,10 @@ fn az3_az4_nothing_is_redirected_before_client_and_redirect_uri_are_good() {
         assert_eq!(on_page(&pairs), "B2105", "{twice}");
     }
     // Even when everything else is wrong too.
-    assert_eq!(on_page(&[("client_id", "shop"), ("redirect_uri", "https://evil.example/"), ("state", "1"), ("state", "2")]), "B2104");
+    assert_eq!(
+        on_page(&[("client_id", "shop"), ("redirect_uri", "https://evil.example/"), ("state", "1"), ("state", "2")]),
+        "B2104"
+    );
 }
 
 #[test]
@@ -114,7 +117,9 @@ fn everything_else_goes_back_with_state() {
 
 #[test]
 fn az10_duplicates_are_refused_and_a_doubled_state_is_not_echoed() {
-    for twice in ["state", "scope", "nonce", "code_challenge", "code_challenge_method", "response_type", "prompt", "max_age"] {
+    for twice in
+        ["state", "scope", "nonce", "code_challenge", "code_challenge_method", "response_type", "prompt", "max_age"]
+    {
         let mut pairs = good();
         pairs.extend([(twice, "x"), (twice, "x")]);
         let (to, id) = back_to_client(&pairs);

@@ -1,0 +1,12 @@
+//! The real program over real sockets: what it prints, how it starts, stops and refuses to start, what survives
+//! `kill -9`, what happens when too many people sign in at once. Every test has its own folder and port.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod administration;
+mod configuration;
+mod dev;
+mod durability;
+mod overload;
+mod serve;
+mod start_up;
+mod support;

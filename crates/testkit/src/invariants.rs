@@ -1,0 +1,136 @@
+//! What holds for every answer of the server, whatever was asked. WH-1 to WH-10, SE-1, BB-4, BB-12, G-5, G-6.
+
+use cookie::{Cookie, SameSite};
+use http::StatusCode;
+
+use crate::html;
+use crate::reply::Reply;
+
+/// Fail unless everything holds. `https`: whether people see the server under https.
+pub fn check(reply: &Reply, https: bool) {
+    assert_ne!(reply.status, StatusCode::INTERNAL_SERVER_ERROR, "a bug was met: {reply}");
+    everywhere(reply, https);
+    redirects(reply);
+    cookies(reply);
+    cors(reply);
+    if is(reply, "text/html") {
+        page(reply);
+    } else if reply.status != StatusCode::NOT_MODIFIED {
+        assert_eq!(reply.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'"), "{reply}");
+    }
+    if is(reply, "application/json") && reply.status.is_client_error() {
+        oauth_error(reply);
+    }
+}
+
+fn is(reply: &Reply, media: &str) -> bool {
+    reply.header("content-type").is_some_and(|value| value.starts_with(media)) && !reply.body.is_empty()
+}
+
+/// WH-4, WH-5, WH-6, WH-7, WH-10.
+fn everywhere(reply: &Reply, https: bool) {
+    let header = |name| reply.header(name);
+    assert_eq!(header("x-content-type-options"), Some("nosniff"), "{reply}");
+    assert_eq!(header("x-frame-options"), Some("DENY"), "{reply}");
+    assert!(header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")), "{reply}");
+    assert!(matches!(header("referrer-policy"), Some("same-origin" | "no-referrer" | "origin")), "{reply}");
+    assert!(matches!(header("cross-origin-resource-policy"), Some("same-origin" | "same-site" | "cross-origin")), "{reply}");
+    assert!(header("x-request-id").is_some_and(|id| id.len() == 16), "{reply}");
+    let hsts = https.then_some("max-age=63072000; includeSubDomains");
+    assert_eq!(header("strict-transport-security"), hsts, "{reply}");
+    for telltale in ["server", "x-powered-by"] {
+        assert_eq!(header(telltale), None, "{reply}");
+    }
+    let cache = header("cache-control").unwrap_or_else(|| panic!("no cache-control in {reply}"));
+    let cacheable = reply.status.is_success() || reply.status == StatusCode::NOT_MODIFIED;
+    if cacheable {
+        assert!(matches!(cache, "no-store" | "public, max-age=300" | "public, max-age=31536000, immutable"), "{reply}");
+    } else {
+        assert_eq!(cache, "no-store", "{reply}");
+    }
+    if cache != "no-store" {
+        assert_eq!(reply.set_cookies(), [""; 0], "a cookie in a cacheable answer: {reply}");
+    }
+}
+
+/// AZ-16, WH-3, WH-7: after credentials the method becomes GET; where a code goes, no referrer goes.
+fn redirects(reply: &Reply) {
+    if reply.status.is_redirection() && reply.status != StatusCode::NOT_MODIFIED {
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{reply}");
+        assert_eq!(reply.header("referrer-policy"), Some("no-referrer"), "{reply}");
+        assert!(reply.header("location").is_some(), "{reply}");
+    } else {
+        assert_eq!(reply.header("location"), None, "{reply}");
+    }
+}
+
+/// SE-1, BB-4, BB-5, BB-6.
+fn cookies(reply: &Reply) {
+    for text in reply.set_cookies() {
+        let cookie = Cookie::parse(text).unwrap();
+        assert!(cookie.name().starts_with("__Host-"), "{text}");
+        assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)), "{text}");
+        assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None), "{text}");
+        let strict = cookie.name().starts_with("__Host-brama_rt_");
+        assert_eq!(cookie.same_site(), Some(if strict { SameSite::Strict } else { SameSite::Lax }), "{text}");
+        assert!(text.len() < 4096, "{text}");
+        assert_eq!(cookie.value().matches('.').count(), 0, "an access token in a cookie? {text}");
+    }
+    assert!(!reply.headers_of("clear-site-data").iter().any(|value| value.contains("cookies")), "{reply}");
+}
+
+/// BB-12, WH-9.
+fn cors(reply: &Reply) {
+    match reply.header("access-control-allow-origin") {
+        None => {
+            for name in ["access-control-allow-credentials", "access-control-expose-headers", "access-control-allow-methods"] {
+                assert_eq!(reply.header(name), None, "{reply}");
+            }
+        }
+        Some("*") => assert_eq!(reply.header("access-control-allow-credentials"), None, "{reply}"),
+        Some(origin) => {
+            assert_ne!(origin, "null", "{reply}");
+            assert!(!origin.ends_with('/'), "{reply}");
+            assert!(reply.list("vary").contains(&"Origin"), "{reply}");
+        }
+    }
+}
+
+/// WH-1, WH-6, WH-8, WH-10, AZ-17, AZ-19.
+fn page(reply: &Reply) {
+    assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"), "{reply}");
+    let policy = reply.header("content-security-policy").unwrap();
+    for unsafe_word in ["unsafe-inline", "unsafe-eval", "*", "http:", "https:"] {
+        assert!(!policy.contains(unsafe_word), "{policy}");
+    }
+    let nonce = policy.split_once("script-src 'nonce-").and_then(|(_, rest)| rest.split_once('\'')).map(|(nonce, _)| nonce);
+    let Some(nonce) = nonce else {
+        // The list of the SDK's errors is a document without scripts.
+        assert!(!reply.text().contains("<script"), "{reply}");
+        return;
+    };
+    assert_eq!(nonce.len(), 24, "128 bits in base64: {policy}");
+    for directive in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"] {
+        assert!(policy.contains(directive), "{policy}");
+    }
+    assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
+    let text = reply.text();
+    for script in text.split("<script").skip(1) {
+        let tag = script.split('>').next().unwrap();
+        assert!(html::unescape(tag).contains(&format!("nonce=\"{nonce}\"")), "a script without the nonce: {tag}");
+    }
+    for inline in [" style=", " onclick=", " onload=", " onsubmit=", " onerror=", "javascript:"] {
+        assert!(!text.contains(inline), "{inline} in {reply}");
+    }
+}
+
+/// G-6: `error` and `error_description` have the characters of RFC 6749 §5.2 only; nobody else's words are in them.
+fn oauth_error(reply: &Reply) {
+    let json = reply.json();
+    let members: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, ["error", "error_description", "error_uri"], "{reply}");
+    for member in members {
+        let text = json[member].as_str().unwrap();
+        assert!(text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{reply}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The server: a deployment, its router, and what a test may do to it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use brama_flows::csrf::CsrfKey;
+use brama_flows::keys::{Keyring, MasterKey, Purpose, Sealer};
+use brama_flows::login::hashing::HashPool;
+use brama_flows::login::throttle::ThrottleKey;
+use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
+use brama_http::{App, Serving, TrustedProxies};
+use brama_jose::{Algorithm, SigningKey};
+use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_store::signing_key::SigningKeyRecord;
+use brama_store::{SigningKeys as _, Store};
+use brama_store_sqlite::{Settings as SqliteSettings, SqliteStore};
+use http::Method;
+use tokio::net::TcpListener;
+
+use crate::call::Call;
+use crate::clock::TestClock;
+use crate::entropy::SeededEntropy;
+use crate::options::{Options, Storage};
+use crate::seeds;
+
+/// The master key of all test servers.
+const MASTER: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
+
+/// A running server, in this process.
+pub struct TestServer {
+    /// What it shows as the time.
+    pub clock: Arc<TestClock>,
+    /// Settings, store, keys.
+    pub deployment: Arc<Deployment>,
+    /// What the server remembers, for tests that look behind the scenes.
+    pub store: Arc<dyn Store>,
+    router: Router,
+    proxies: TrustedProxies,
+    folder: Option<tempfile::TempDir>,
+}
+
+/// Keys are made once per process: an RSA key takes longer than most tests.
+fn signing_keys() -> &'static [SigningKey; 2] {
+    static KEYS: OnceLock<[SigningKey; 2]> = OnceLock::new();
+    KEYS.get_or_init(|| [Algorithm::Es256, Algorithm::Rs256].map(|algorithm| SigningKey::generate(algorithm).unwrap()))
+}
+
+fn open_store(options: &Options) -> (SqliteStore, Option<tempfile::TempDir>) {
+    match options.storage {
+        Storage::Memory => (SqliteStore::in_memory().unwrap(), None),
+        Storage::Disk => {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("brama.db");
+            SqliteStore::migrate(&path, options.now).unwrap();
+            let settings = SqliteSettings { path, group_commit_max: 64, readers: 2 };
+            (SqliteStore::open(&settings).unwrap(), Some(folder))
+        }
+    }
+}
+
+impl TestServer {
+    /// A server as production runs it, with the users and clients of [`seeds`].
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A server that differs in something.
+    pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let mut options = Options::default();
+        change(&mut options);
+        let (store, folder) = open_store(&options);
+        let master = MasterKey::new(MASTER).unwrap();
+        let derive = |purpose| master.derive(purpose).unwrap();
+        let entropy = Arc::new(SeededEntropy::new(options.seed));
+        let sealer = Sealer::new(&derive(Purpose::SigningKeys)).unwrap();
+        for key in signing_keys() {
+            let row = format!("signing_key/sealed/{}", key.kid());
+            let record = SigningKeyRecord {
+                kid: key.kid().to_owned(),
+                alg: key.algorithm().as_str().to_owned(),
+                sealed: sealer.seal([7; 12], &row, key.to_pkcs8()).unwrap(),
+                created_at: options.now,
+            };
+            store.add_first_signing_key(record).await.unwrap();
+        }
+        let keyring = Keyring::load(&store, &sealer, entropy.as_ref(), options.now).await.unwrap();
+        let mut dummy = [0; 48];
+        entropy.fill(&mut dummy).unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let clock = Arc::new(TestClock::at(options.now));
+        let deployment = Arc::new(Deployment {
+            settings: options.settings,
+            store: Arc::clone(&store),
+            keyring,
+            password_sealer: Sealer::new(&derive(Purpose::Passwords)).unwrap(),
+            refresh_tokens: RefreshTokenKey::new(&derive(Purpose::RefreshTokens)),
+            csrf: CsrfKey::new(&derive(Purpose::Csrf)),
+            throttle_key: ThrottleKey::new(&derive(Purpose::Throttle)),
+            hashing: HashPool::start(options.hashing, dummy).unwrap(),
+            entropy,
+        });
+        let shown = Arc::clone(&clock) as Arc<dyn Clock>;
+        let app = App::new(Arc::clone(&deployment), shown, options.look, options.proxies.clone()).unwrap();
+        let router = brama_http::router(Arc::new(app), &[]);
+        let server = Self { clock, deployment, store, router, proxies: options.proxies, folder };
+        if options.seeded {
+            seeds::plant(&server, options.hashing.cost).await;
+        }
+        server
+    }
+
+    /// The issuer, which is also the origin of all pages.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.deployment.settings.issuer
+    }
+
+    /// Host and port, as the `Host` header has them.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.issuer().split_once("://").unwrap().1
+    }
+
+    /// The context of a request that comes now.
+    #[must_use]
+    pub fn ctx(&self) -> Ctx {
+        Ctx::new(Arc::clone(&self.deployment), self.clock.now())
+    }
+
+    /// The router itself.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// The database file, of a server with [`Storage::Disk`].
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder.as_ref().expect("a server on disk").path().join("brama.db")
+    }
+
+    /// A request that no browser sends: no `Origin`, no Fetch Metadata.
+    #[must_use]
+    pub fn call(&self, method: Method, target: &str) -> Call<'_> {
+        Call::new(self, method, target)
+    }
+
+    /// `GET` from no browser.
+    #[must_use]
+    pub fn get(&self, target: &str) -> Call<'_> {
+        self.call(Method::GET, target)
+    }
+
+    /// `POST` from no browser.
+    #[must_use]
+    pub fn post(&self, target: &str) -> Call<'_> {
+        self.call(Method::POST, target)
+    }
+
+    /// Serve on a loopback socket too, until the test ends. The `Host` header still has to be [`TestServer::authority`].
+    pub async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = Serving {
+            listener,
+            router: self.router(),
+            proxies: self.proxies.clone(),
+            grace: Duration::from_secs(1),
+        };
+        tokio::spawn(brama_http::serve(serving, std::future::pending()));
+        address
+    }
+}
