@@ -112,7 +112,7 @@ async fn answer(
     request_id: &str,
 ) -> Response {
     let nonce = STANDARD.encode(ctx.random::<16>().unwrap_or_default());
-    let speech = rows.first().map_or(Speech::Page, |row| row.speech);
+    let speech = rows.first().map_or_else(|| speech_of_nothing(parts.uri.path()), |row| row.speech);
     let address = app.proxies.client(peer.ip(), &parts.headers);
     let mut incoming = Incoming {
         source: Source { address, exempt: app.proxies.is_exempt(address) },
@@ -162,6 +162,12 @@ async fn answer(
     respond::headers::of_route(row, response.headers_mut());
     respond::cors::answer(app, row, origin.as_ref().filter(|_| readable), response.headers_mut()).await;
     response
+}
+
+/// How an address that does not exist is answered: machines get JSON.
+fn speech_of_nothing(path: &str) -> Speech {
+    let machine = ["/api/", "/oauth2/", "/.well-known/"].iter().any(|prefix| path.starts_with(prefix));
+    if machine { Speech::OAuth } else { Speech::Page }
 }
 
 /// Run the handler within its time. The flag says whether the answer may be read from another origin: a request whose

@@ -46,6 +46,6 @@ pub use clock::TestClock;
 pub use entropy::SeededEntropy;
 pub use jar::Jar;
 pub use options::{Options, Storage};
-pub use relying_party::{Answer, RelyingParty};
+pub use relying_party::{Answer, RelyingParty, challenge};
 pub use reply::Reply;
 pub use server::TestServer;

@@ -1,9 +1,10 @@
 //! The users and clients of every test server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use brama_flows::login::hashing::Cost;
+use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::password;
 use brama_protocol::client::{Client, ClientType, IdTokenAlgorithm, RefreshDelivery};
 use brama_protocol::handle::{Handle, kind};
@@ -14,7 +15,7 @@ use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::scope::Scope;
 use brama_protocol::username::{Email, NameKey, Username};
 use brama_store::client::{AddClient, ClientRecord};
-use brama_store::user::{AddUser, NewUser, User, UserStatus};
+use brama_store::user::{AddUser, NewUser, SealedPasswordHash, User, UserStatus};
 
 use crate::server::TestServer;
 
@@ -142,9 +143,11 @@ pub async fn set_status(server: &TestServer, username: &str, status: UserStatus)
 
 pub(crate) async fn plant(server: &TestServer, cost: Cost) {
     let issuer = server.issuer().to_owned();
-    // A pool that hashes nothing cannot make users: such a test has none, or makes them before.
+    let phc = hash_here(server, cost).await;
     for name in [OLENA, TARAS, DISABLED] {
-        let id = put_user_hashed_here(server, name, cost).await;
+        let id = put_user(server, name, None).await;
+        let sealed = seal(server, id, &phc);
+        assert!(server.store.set_password(id, sealed, server.ctx().now).await.unwrap());
         if name == DISABLED {
             assert!(server.store.set_user_status(id, UserStatus::Disabled, server.ctx().now).await.unwrap());
         }
@@ -174,15 +177,15 @@ pub(crate) async fn plant(server: &TestServer, cost: Cost) {
 }
 
 /// Hash with a pool of its own, so that servers whose pool refuses everything have users too.
-async fn put_user_hashed_here(server: &TestServer, name: &str, cost: Cost) -> UserId {
-    use brama_flows::login::hashing::{HashPool, PoolSettings};
-    let wait = std::time::Duration::from_secs(60);
-    let pool = HashPool::start(PoolSettings { cost, threads: 1, queue: 1, wait }, [9; 48]).unwrap();
+async fn hash_here(server: &TestServer, cost: Cost) -> String {
+    let settings = PoolSettings { cost, threads: 1, queue: 1, wait: Duration::from_secs(60) };
+    let pool = HashPool::start(settings, [9; 48]).unwrap();
+    let password = Arc::new(Password::parse(PASSWORD).unwrap());
+    pool.hash(password, server.ctx().random().unwrap()).await.unwrap().to_string()
+}
+
+fn seal(server: &TestServer, user: UserId, phc: &str) -> SealedPasswordHash {
     let ctx = server.ctx();
-    let phc = pool.hash(Arc::new(Password::parse(PASSWORD).unwrap()), ctx.random().unwrap()).await.unwrap();
-    let id = put_user(server, name, None).await;
-    let row = format!("password/sealed/{id}");
-    let sealed = ctx.password_sealer.seal(ctx.random().unwrap(), &row, phc.as_bytes()).unwrap();
-    assert!(ctx.store.set_password(id, brama_store::user::SealedPasswordHash(sealed), ctx.now).await.unwrap());
-    id
+    let row = format!("password/sealed/{user}");
+    SealedPasswordHash(ctx.password_sealer.seal(ctx.random().unwrap(), &row, phc.as_bytes()).unwrap())
 }

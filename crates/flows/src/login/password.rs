@@ -62,7 +62,14 @@ pub async fn verify(ctx: &Ctx, typed_name: &str, typed_password: &str, source: S
         (Some(user), Some(sealed)) => Some(open(ctx, user.id, sealed)?),
         _ => None,
     };
-    let verification = ctx.hashing.verify(Arc::clone(&password), phc).await?;
+    let verification = match ctx.hashing.verify(Arc::clone(&password), phc).await {
+        Ok(verification) => verification,
+        Err(refusal) => {
+            // Being busy is our failure, not a wrong guess.
+            reserved.withdrawn(ctx).await?;
+            return Err(refusal);
+        }
+    };
     let (Some(user), Some(sealed), true) = (user, sealed, verification.fits) else { return Err((&CREDENTIALS).into()) };
     if user.status != UserStatus::Active {
         return Err(Refusal::from(&CREDENTIALS).with_detail(format!("the account {} is disabled", user.id)));

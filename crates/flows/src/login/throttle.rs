@@ -97,6 +97,15 @@ pub async fn reserve(ctx: &Ctx, name: &NameKey, source: Source) -> Result<Reserv
 }
 
 impl Reserved {
+    /// Nothing was looked at after all, because the server is busy: the attempt is given back.
+    ///
+    /// # Errors
+    /// A store that does not answer.
+    pub async fn withdrawn(self, ctx: &Ctx) -> Result<(), Refusal> {
+        let lanes = self.lanes.into_iter().map(|lane| Lane { on_success: OnSuccess::GiveBack, ..lane }).collect();
+        ctx.store.attempt_succeeded(lanes).await.map_err(Refusal::from)
+    }
+
     /// The password was right. TH-7.
     ///
     /// # Errors

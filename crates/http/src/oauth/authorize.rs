@@ -59,10 +59,15 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
         let record = ctx.store.find_client(&authorization.asked.client).await?;
         let record = record.ok_or(&brama_protocol::error::AUTHORIZE_CLIENT)?;
         let signed_in = signed_in(incoming).await?;
-        match interact::proceed(ctx, &authorization, &record.client, signed_in).await? {
-            Step::SignIn(id) => crate::pages::sign_in::address(id),
-            Step::Consent(id) => crate::pages::consent::address(id),
-            Step::Back(target) => target,
+        match interact::proceed(ctx, &authorization, &record.client, signed_in).await {
+            Ok(Step::SignIn(id)) => crate::pages::sign_in::address(id),
+            Ok(Step::Consent(id)) => crate::pages::consent::address(id),
+            Ok(Step::Back(target)) => target,
+            // A fault of ours is told to the client, whose address is known to be good. Standards §1.2.
+            Err(refusal) => {
+                tracing::warn!(%refusal, request = incoming.request_id, "authorize failed");
+                authorization.asked.back.with_error(&refusal, &ctx.settings.issuer)
+            }
         }
     };
     let mut response = see_other(&step);

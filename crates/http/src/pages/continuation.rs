@@ -10,6 +10,7 @@ use brama_pages::Continue;
 use brama_protocol::client::Client;
 use brama_protocol::error::{Refusal, SIGN_IN_GONE};
 use brama_protocol::id::AuthorizationId;
+use brama_store::authorization::Authorization;
 use http::StatusCode;
 
 use crate::app::App;
@@ -42,10 +43,7 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         Step::SignIn(id) => see_other(&sign_in::address(id)),
         Step::Consent(id) => see_other(&consent::address(id)),
         Step::Back(target) if incoming.is_no_browser() => see_other(&target),
-        Step::Back(target) => {
-            let host = authorization.asked.back.redirect_uri.host();
-            page(app, incoming, Some((&client.client, &host)), &target)?
-        }
+        Step::Back(target) => page(app, incoming, Some((&client.client, &authorization)), &target)?,
     };
     set_cookie(&mut response, &cookies::browser(&browser.secret, cookie_seconds(app)));
     Ok(response)
@@ -55,13 +53,14 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
 pub(crate) fn page(
     app: &App,
     incoming: &Incoming,
-    to: Option<(&Client, &str)>,
+    to: Option<(&Client, &Authorization)>,
     target: &str,
 ) -> Result<Response, Refusal> {
-    let language = Language::of(app, incoming, None);
+    let language = Language::of(app, incoming, to.map(|(_, authorization)| authorization));
+    let host = to.map(|(_, authorization)| authorization.asked.back.redirect_uri.host()).unwrap_or_default();
     let page = Continue {
         chrome: chrome(app, incoming, &language, &incoming.path, &[]),
-        app: to.map(|(client, host)| page_app(client, host)),
+        app: to.map(|(client, _)| page_app(client, &host)),
         target,
     };
     let mut response = html(incoming, StatusCode::OK, page.render())?;

@@ -72,6 +72,9 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         None => None,
     };
     let signed_in = signed_in(incoming).await?;
+    if signed_in.is_some() && id.is_none() {
+        return Ok(see_other("/account"));
+    }
     let again = signed_in.is_some() && opened.is_some();
     let problem = match &opened {
         _ if id.is_some() && opened.is_none() => Some(SignInProblem::Expired),

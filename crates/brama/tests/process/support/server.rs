@@ -1,6 +1,7 @@
 //! A running server.
 
 use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
@@ -22,8 +23,7 @@ impl Server {
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         let mut server = Self { child, port, log };
         let began = Instant::now();
-        // It listens before it answers: the first request waits in the queue of the socket until it is ready.
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !is_ready(port) {
             if let Some(status) = server.child.try_wait().unwrap() {
                 panic!("the server ended with {status}:\n{}", server.log());
             }
@@ -86,6 +86,19 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
+}
+
+/// Whether `/readyz` answers 200.
+fn is_ready(port: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
 }
 
 impl Drop for Server {

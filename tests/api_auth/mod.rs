@@ -1,0 +1,3 @@
+//! `/api/auth/*`: scheme A.
+
+mod matrix;

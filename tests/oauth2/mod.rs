@@ -1,0 +1,4 @@
+//! `/oauth2/*` and `/.well-known/*`.
+
+mod authorize;
+mod redirect_uri;
