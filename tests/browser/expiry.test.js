@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { accessToken, atDemo, callApi, refreshCookie, signInAtDemo } from './lib/people.js'
+import { accessToken, atDemo, callApi, refreshCookie, signInAtDemo, signInByRedirect } from './lib/people.js'
 import { openWorld } from './lib/world.js'
 
 const world = openWorld({ flags: ['--access-token-ttl', '5s'] })
@@ -69,3 +69,26 @@ test('A7 with a right clock nothing is refused at all', async () => {
   )
   assert.equal(server.wire.passed('POST', '/api/auth/refresh').length, 1)
 })
+
+for (const hours of [-2, 2, 24 * 30]) {
+  test(`T-07 a device clock that is ${hours} h off changes nothing`, async () => {
+    const { server } = world
+    const profile = await world.profile()
+    await profile.addInitScript((offset) => {
+      const now = Date.now.bind(Date)
+      Date.now = () => now() + offset
+    }, hours * 3_600_000)
+    const page = await profile.newPage()
+    await signInByRedirect(page, server.user)
+    for (const wait of [0, 5200]) {
+      await page.waitForTimeout(wait)
+      assert.equal(await callApi(page), 200)
+    }
+    await page.reload()
+    await atDemo(page, 'signed-in')
+    const other = await profile.newPage()
+    await other.goto('/demo')
+    await atDemo(other, 'signed-in')
+    assert.equal(await callApi(other), 200)
+  })
+}

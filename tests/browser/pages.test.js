@@ -49,6 +49,18 @@ const PAGES = {
     await fillSignIn(page, { username: `nobody-${Math.random()}`, password: 'пароль не тою розкладкою' })
     await page.waitForSelector('#problem')
   },
+  'sign-in after too many tries': async (page) => {
+    const username = `nobody-${Math.random()}`
+    await page.goto(shopRequest())
+    for (let tries = 0; tries < 12; tries++) {
+      await page.fill('#username', username)
+      await page.fill('#password', 'not the password at all')
+      const [answer] = await Promise.all([page.waitForResponse((answer) => answer.request().method() === 'POST'), page.click('#sign-in button[type=submit]')])
+      await page.waitForLoadState()
+      if (answer.status() === 429) return assert.ok(Number(answer.headers()['retry-after']) > 0)
+    }
+    assert.fail('12 wrong passwords for one account and no end')
+  },
   consent: async (page) => {
     await page.goto(shopRequest({ prompt: 'consent' }))
     await fillSignIn(page, world.server.user)
@@ -104,7 +116,8 @@ for (const [locale, colorScheme] of /** @type {const} */ ([
         assert.equal(await page.locator('h1').count(), 1)
 
         const violations = await page.evaluate(async (rules) => {
-          const { violations } = await globalThis.axe.run(document, { runOnly: rules })
+          const { violations, passes } = await globalThis.axe.run(document, { runOnly: rules })
+          if (passes.length < 10) return [`only ${passes.length} rules looked at the page`]
           return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`)
         }, RULES)
         assert.deepEqual(violations, [])
@@ -163,6 +176,28 @@ test('F5 the password is shown and hidden by a button, and sent as a password', 
   assert.equal(await page.getAttribute('#reveal', 'aria-pressed'), 'true')
   await page.click('#reveal')
   assert.equal(await page.getAttribute('#password', 'type'), 'password')
+
+  await page.click('#reveal')
+  const sentAs = await page.evaluate(() => {
+    const form = document.querySelector('#sign-in')
+    let type
+    form.addEventListener('submit', (event) => {
+      type = form.querySelector('#password').type
+      event.preventDefault()
+    })
+    form.requestSubmit()
+    return type
+  })
+  assert.equal(sentAs, 'password')
+})
+
+test('G3 after a failure, letters of the Ukrainian layout are pointed out', async () => {
+  const page = await (await world.profile()).newPage()
+  await page.goto('/sign-in')
+  await fillSignIn(page, { username: 'ольга', password: 'щдутф' })
+  await page.waitForSelector('#layout-hint:not([hidden])')
+  await page.fill('#username', 'olha')
+  assert.equal(await page.isHidden('#layout-hint'), true)
 })
 
 test('A2 the Tab key goes through the sign-in page in reading order', async () => {

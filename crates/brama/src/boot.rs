@@ -17,10 +17,10 @@ use brama_protocol::refresh_token::RefreshTokenKey;
 use brama_store::SigningKeys as _;
 use brama_store::throttle::{LaneRule, Penalty};
 use brama_store_sqlite::SqliteStore;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
-use crate::edge::{SystemClock, SystemEntropy};
+use crate::edge::{self, SystemClock, SystemEntropy};
 use crate::failure::{Failure, Trouble};
 use crate::master_key;
 
@@ -40,7 +40,7 @@ pub(crate) fn open_store(config: &Config, migrate: Migrate) -> Result<SqliteStor
         master_key::make_folder(folder)?;
     }
     if migrate == Migrate::Always || !path.exists() {
-        SqliteStore::migrate(path, Timestamp::now())?;
+        SqliteStore::migrate(path, edge::now())?;
     }
     Ok(SqliteStore::open(&brama_store_sqlite::Settings {
         path: path.to_owned(),
@@ -128,8 +128,7 @@ pub(crate) async fn deployment(
         return Err(Trouble::new("B1302", what, fix).into());
     }
     let entropy = Arc::new(SystemEntropy);
-    let keyring =
-        Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), Timestamp::now()).await?;
+    let keyring = Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), edge::now()).await?;
     let mut dummy = [0u8; 48];
     entropy.fill(&mut dummy).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let passwords = &config.passwords;
@@ -161,7 +160,7 @@ pub(crate) async fn deployment(
 
 /// A request of the command line: this instant, this deployment.
 pub(crate) fn ctx(deployment: &Arc<Deployment>) -> Ctx {
-    Ctx::new(Arc::clone(deployment), Timestamp::now())
+    Ctx::new(Arc::clone(deployment), edge::now())
 }
 
 /// What the HTTP face is given.
@@ -191,7 +190,7 @@ pub(crate) async fn keep_swept(deployment: Arc<Deployment>) {
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         minute.tick().await;
-        match deployment.store.sweep(Timestamp::now(), ROWS).await {
+        match deployment.store.sweep(edge::now(), ROWS).await {
             Ok(swept) => tracing::debug!(?swept),
             Err(error) => tracing::warn!(%error, "sweeping failed"),
         }

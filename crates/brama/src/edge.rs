@@ -9,14 +9,21 @@ pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        now()
     }
+}
+
+/// This instant, for commands, which are requests of their own.
+#[expect(clippy::disallowed_methods, reason = "this is the edge: the one place that reads the clock")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 /// The random source of the operating system, as the cryptographic library reads it.
 pub(crate) struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
+    #[expect(clippy::disallowed_methods, reason = "this is the edge: the one place that draws random bytes")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
         aws_lc_rs::rand::fill(bytes).map_err(|_| NoEntropy)
     }

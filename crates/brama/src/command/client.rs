@@ -7,12 +7,11 @@ use brama_store::Clients as _;
 use brama_store::client::{AddClient, ClientRecord};
 use brama_store_sqlite::SqliteStore;
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use crate::boot::{self, Migrate};
 use crate::client_form::ClientForm;
 use crate::command::Place;
-use crate::edge::SystemEntropy;
+use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble, USAGE};
 use crate::terminal;
 
@@ -164,7 +163,7 @@ async fn add(flags: Add) -> Result<(), Failure> {
     } else {
         None
     };
-    let now = Timestamp::now();
+    let now = edge::now();
     let secrets = secret.iter().map(Handle::hash).collect();
     let record = ClientRecord { client, secrets, created_at: now, updated_at: now };
     let (id, shown) = (record.client.id.clone(), describe(&record));

@@ -2,11 +2,10 @@
 
 use brama_store_sqlite::SqliteStore;
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::command::Place;
 use crate::failure::Failure;
-use crate::{master_key, terminal};
+use crate::{edge, master_key, terminal};
 
 /// What `brama migrate` asks.
 #[derive(Debug, Args)]
@@ -41,7 +40,7 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
     }
     // A new database and its key are made together; an old database is never given a new key.
     crate::boot::master_key(&config)?;
-    let applied = SqliteStore::migrate(path, Timestamp::now())?;
+    let applied = SqliteStore::migrate(path, edge::now())?;
     for migration in &applied {
         terminal::data(&format!("applied {:04} {}\n", migration.version, migration.name));
     }

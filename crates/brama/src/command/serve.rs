@@ -9,7 +9,6 @@ use brama_protocol::client::Client;
 use brama_protocol::handle::{Handle, kind};
 use brama_store::client::ClientRecord;
 use clap::Args;
-use jiff::Timestamp;
 
 use crate::boot::{self, Migrate};
 use crate::client_form::ClientForm;
@@ -95,7 +94,7 @@ async fn declare(deployment: &Arc<Deployment>, config: &Config, clients: Vec<Cli
                 vec![secret.hash()]
             }
         };
-        let now = Timestamp::now();
+        let now = edge::now();
         deployment.store.declare_client(ClientRecord { client, secrets, created_at: now, updated_at: now }).await?;
     }
     Ok(())

@@ -10,13 +10,12 @@ use brama_config::Config;
 use brama_flows::{Deployment, Entropy as _};
 use brama_protocol::username::{Email, NameKey, Username};
 use brama_store::client::ClientRecord;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::boot;
 use crate::client_form::ClientForm;
 use crate::command::user_make;
-use crate::edge::SystemEntropy;
+use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble};
 
 /// The client id of the demo app.
@@ -104,7 +103,7 @@ pub(crate) async fn client(config: &Config, deployment: &Arc<Deployment>) -> Res
     };
     let client =
         form.check().map_err(|unfit| Trouble::new("B5102", format!("{}: {}", unfit.field, unfit.what), unfit.fix))?;
-    let now = Timestamp::now();
+    let now = edge::now();
     deployment
         .store
         .declare_client(ClientRecord { client, secrets: Vec::new(), created_at: now, updated_at: now })
