@@ -5,6 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use brama_config::Problem;
+use brama_flows::admin::CannotChange;
 use brama_flows::keys::KeyringError;
 use brama_store::Unavailable;
 use brama_store_sqlite::OpenError;
@@ -121,6 +122,25 @@ impl From<KeyringError> for Failure {
 impl From<brama_protocol::error::Refusal> for Failure {
     fn from(refusal: brama_protocol::error::Refusal) -> Self {
         Trouble::new("B1206", refusal.to_string(), "look at the message above; nothing was changed").into()
+    }
+}
+
+impl From<CannotChange> for Failure {
+    fn from(error: CannotChange) -> Self {
+        let what = error.to_string();
+        match error {
+            CannotChange::PasswordTooLong => {
+                Trouble::new("B4203", what, "choose a shorter one; a long sentence is fine").exit(USAGE)
+            }
+            CannotChange::Password(_) => {
+                let fix = "choose a longer one, such as four words that do not belong together";
+                Trouble::new("B4203", what, fix).exit(USAGE)
+            }
+            CannotChange::NameTaken => Trouble::new("B4206", what, "see `brama user list`, or choose another name"),
+            CannotChange::NoSuchUser => Trouble::new("B4204", what, "see `brama user list`"),
+            CannotChange::Refused(refusal) => return refusal.into(),
+        }
+        .into()
     }
 }
 

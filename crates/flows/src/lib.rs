@@ -4,6 +4,7 @@
 //! stays) and a message of the protocol, and answers with a value or a [`brama_protocol::error::Refusal`].
 
 pub mod account;
+pub mod admin;
 pub mod authorize;
 pub mod client_auth;
 pub mod context;

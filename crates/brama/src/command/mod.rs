@@ -14,7 +14,6 @@ use std::path::PathBuf;
 use brama_config::{Loaded, Profile, Sources};
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use crate::command::user::make as user_make;
 use crate::failure::Failure;
 use crate::terminal;
 

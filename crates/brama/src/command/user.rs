@@ -3,13 +3,11 @@
 use std::io::{IsTerminal as _, Read as _};
 use std::sync::Arc;
 
-use brama_flows::login::password;
+use brama_flows::admin::{self, AccountForm};
 use brama_flows::{Ctx, Deployment};
-use brama_protocol::id::UserId;
 use brama_protocol::limits;
-use brama_protocol::password::Password;
 use brama_protocol::username::{Email, NameKey, Username};
-use brama_store::user::{AddUser, NewUser, User, UserStatus};
+use brama_store::user::{User, UserStatus};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
@@ -128,18 +126,6 @@ async fn open(place: &Place) -> Result<Arc<Deployment>, Failure> {
     boot::deployment(&config, store, &master).await
 }
 
-/// Check a password that is to be set. PW-1 to PW-5.
-fn acceptable(ctx: &Ctx, text: &str) -> Result<Arc<Password>, Failure> {
-    let password = Password::parse(text).map_err(|_| {
-        let what = format!("the password is longer than {} characters", limits::PASSWORD_CODE_POINTS);
-        usage("B4203", what, "choose a shorter one; a long sentence is fine")
-    })?;
-    password.check_new(ctx.settings.password_min).map_err(|why| {
-        usage("B4203", why.to_string(), "choose a longer one, such as four words that do not belong together")
-    })?;
-    Ok(Arc::new(password))
-}
-
 async fn find(ctx: &Ctx, name: &str) -> Result<User, Failure> {
     let found = ctx.store.find_sign_in(&NameKey::of(name)).await?;
     found
@@ -164,36 +150,14 @@ async fn add(flags: Add) -> Result<(), Failure> {
     let email = flags.email.as_deref().map(Email::parse).transpose();
     let email = email.map_err(|error| usage("B4205", error.to_string(), "look at the address"))?;
     let ctx = boot::ctx(&open(&flags.place).await?);
-    let id = make(&ctx, username, email, flags.full_name, flags.locale, &flags.password.read()?).await?;
+    let form = AccountForm { username, email, name: flags.full_name, locale: flags.locale };
+    let id = admin::add_account(&ctx, form, &flags.password.read()?).await?;
     if flags.json {
         terminal::data(&format!("{}\n", serde_json::json!({ "sub": id.to_string(), "username": flags.name })));
     } else {
         terminal::message(&format!("The account {} is made. Its id (sub) is {id}.\n", flags.name));
     }
     Ok(())
-}
-
-/// Make an account with a password.
-pub(crate) async fn make(
-    ctx: &Ctx,
-    username: Username,
-    email: Option<Email>,
-    name: Option<String>,
-    locale: Option<String>,
-    typed: &str,
-) -> Result<UserId, Failure> {
-    let password = acceptable(ctx, typed)?;
-    let id = UserId::new(ctx.now, ctx.random()?);
-    let sealed = password::hash(ctx, id, password).await?;
-    let shown = username.as_str().to_owned();
-    let new = NewUser { id, username, email, name, locale, password: Some(sealed) };
-    match ctx.store.add_user(new, ctx.now).await? {
-        AddUser::Added => Ok(id),
-        AddUser::NameTaken => {
-            let what = format!("another account answers to {shown:?} or to the address");
-            Err(Trouble::new("B4206", what, "see `brama user list`, or choose another name").into())
-        }
-    }
 }
 
 async fn list(flags: &List) -> Result<(), Failure> {
@@ -229,9 +193,7 @@ async fn set_status(flags: &Named, status: UserStatus) -> Result<(), Failure> {
 async fn set_password(flags: &SetPassword) -> Result<(), Failure> {
     let ctx = boot::ctx(&open(&flags.place).await?);
     let user = find(&ctx, &flags.name).await?;
-    let password = acceptable(&ctx, &flags.password.read()?)?;
-    let sealed = password::hash(&ctx, user.id, password).await?;
-    ctx.store.set_password(user.id, sealed, ctx.now).await?;
+    admin::set_password(&ctx, user.id, &flags.password.read()?).await?;
     terminal::message(&format!("The password of {} is set; its sessions have ended.\n", user.username));
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use brama_config::Config;
+use brama_flows::admin::{self, AccountForm};
 use brama_flows::{Deployment, Entropy as _};
 use brama_protocol::username::{Email, NameKey, Username};
 use brama_store::client::ClientRecord;
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::boot;
 use crate::client_form::ClientForm;
-use crate::command::user_make;
 use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble};
 
@@ -81,8 +81,13 @@ pub(crate) async fn account(config: &Config, deployment: &Arc<Deployment>) -> Re
                 .and_then(|mut file| file.write_all(&text))?;
             let username = Username::parse(USERNAME)
                 .map_err(|error| Trouble::new("B4205", error.to_string(), "report this as a bug"))?;
-            let name = Some("Олена Дяченко".to_owned());
-            user_make(&ctx, username, Email::parse(EMAIL).ok(), name, Some("uk".to_owned()), &account.password).await?;
+            let form = AccountForm {
+                username,
+                email: Email::parse(EMAIL).ok(),
+                name: Some("Олена Дяченко".to_owned()),
+                locale: Some("uk".to_owned()),
+            };
+            admin::add_account(&ctx, form, &account.password).await?;
             Ok(account)
         }
     }

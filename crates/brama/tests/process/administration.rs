@@ -41,8 +41,8 @@ fn site() -> (Scratch, Server) {
 
 #[tokio::test]
 async fn a_new_account_can_sign_in() {
-    let (scratch, server) = site();
-    let mut browser = Browser::new(&server, &scratch.url());
+    let (scratch, _server) = site();
+    let mut browser = Browser::new(&scratch);
     browser.login("taras", PASSWORD).await.unwrap().expect(401);
     scratch.add_user("taras");
     within_a_second!(browser.login("taras", PASSWORD).await.unwrap(), |answer: &Answer| answer.status == 200);
@@ -51,7 +51,7 @@ async fn a_new_account_can_sign_in() {
 #[tokio::test]
 async fn a_locked_account_is_out_and_an_unlocked_one_may_come_back() {
     let (scratch, server) = site();
-    let mut browser = Browser::new(&server, &scratch.url());
+    let mut browser = Browser::new(&scratch);
     let token = browser.login("olena", PASSWORD).await.unwrap().expect(200).text("access_token");
     browser.rotate().await.unwrap().expect(200);
     admin(&scratch, &["user", "lock", "olena"]);
@@ -60,7 +60,7 @@ async fn a_locked_account_is_out_and_an_unlocked_one_may_come_back() {
     assert_eq!(refused.text("error"), "login_required");
     let bearer = format!("Bearer {token}");
     server.wire().send(Method::GET, "/api/auth/me", &[("authorization", &bearer)], "").await.unwrap().expect(401);
-    let wrong = Browser::new(&server, &scratch.url()).login("olena", PASSWORD).await.unwrap().expect(401);
+    let wrong = Browser::new(&scratch).login("olena", PASSWORD).await.unwrap().expect(401);
     assert_eq!(wrong.text("error"), "invalid_credentials", "PW-21: nobody learns that the account exists");
 
     admin(&scratch, &["user", "unlock", "olena"]);
@@ -71,8 +71,8 @@ async fn a_locked_account_is_out_and_an_unlocked_one_may_come_back() {
 
 #[tokio::test]
 async fn a_new_password_ends_what_the_old_one_opened() {
-    let (scratch, server) = site();
-    let mut browser = Browser::new(&server, &scratch.url());
+    let (scratch, _server) = site();
+    let mut browser = Browser::new(&scratch);
     browser.login("olena", PASSWORD).await.unwrap().expect(200);
     let new = "verba-klen-ozero-zubr-9034";
     scratch.pipe(new, &["user", "password", "olena", "--password-stdin", "-c", "brama.toml"]).succeeded().keeps(new);
@@ -111,7 +111,7 @@ async fn token(server: &Server, pairs: &[(&str, &str)]) -> Answer {
 #[tokio::test]
 async fn a_new_app_gets_codes_and_a_removed_one_has_nothing_left() {
     let (scratch, server) = site();
-    let mut browser = Browser::new(&server, &scratch.url());
+    let mut browser = Browser::new(&scratch);
     browser.login("olena", PASSWORD).await.unwrap().expect(200);
     // The server has looked for it in vain before: it must not remember that.
     browser.navigate(&authorize("tool")).await.expect(400);
@@ -140,14 +140,15 @@ async fn a_new_app_gets_codes_and_a_removed_one_has_nothing_left() {
 
 #[tokio::test]
 async fn the_origins_of_a_new_first_party_app_may_call() {
-    let (scratch, server) = site();
+    let (scratch, _server) = site();
     let origin = format!("http://localhost:{}", scratch.port.wrapping_add(1));
-    let mut browser = Browser::at(&server, &origin);
+    let mut browser = Browser::at(&scratch, &origin);
     let refused = browser.login("olena", PASSWORD).await.unwrap().expect(403);
     assert_eq!(refused.text("error"), "origin_not_allowed");
     let callback = format!("{origin}/callback");
     admin(&scratch, &["client", "add", "blog", "--type", "browser", "--first-party", "--redirect-uri", &callback]);
-    let answer = within_a_second!(browser.login("olena", PASSWORD).await.unwrap(), |answer: &Answer| answer.status == 200);
+    let answer =
+        within_a_second!(browser.login("olena", PASSWORD).await.unwrap(), |answer: &Answer| answer.status == 200);
     assert_eq!(answer.header("access-control-allow-origin"), Some(origin.as_str()));
     admin(&scratch, &["client", "rm", "blog"]);
     within_a_second!(browser.rotate().await.unwrap(), |answer: &Answer| answer.status == 403);

@@ -31,32 +31,36 @@ fn x4_every_mistake_at_once_with_place_reason_and_fix() {
     scratch.write("brama.toml", WRONG);
     for command in [&["serve"][..], &["check"], &["migrate"], &["client", "list"]] {
         let ended = scratch.run(&[command, &["-c", "brama.toml"]].concat());
-        let ended = ended.refused(2, "B1012", &[
-            // A slash too many.
-            "brama.toml:1",
-            "`public_url`",
-            "https://id.example.com/",
-            "public_url = \"https://id.example.com\"",
-            // No port.
-            "brama.toml:5",
-            "`server.listen`",
-            // Nearly a key.
-            "B1004 ",
-            "brama.toml:6",
-            "trust_proxi",
-            "trust_proxy",
-            // Too long.
-            "B1013 ",
-            "brama.toml:9",
-            "2h",
-            "cannot be called back",
-            // Too weak.
-            "B1015 ",
-            "brama.toml:12",
-            "19456",
-            "OWASP",
-            "5 problems",
-        ]);
+        let ended = ended.refused(
+            2,
+            "B1012",
+            &[
+                // A slash too many.
+                "brama.toml:1",
+                "`public_url`",
+                "https://id.example.com/",
+                "public_url = \"https://id.example.com\"",
+                // No port.
+                "brama.toml:5",
+                "`server.listen`",
+                // Nearly a key.
+                "B1004 ",
+                "brama.toml:6",
+                "trust_proxi",
+                "trust_proxy",
+                // Too long.
+                "B1013 ",
+                "brama.toml:9",
+                "2h",
+                "cannot be called back",
+                // Too weak.
+                "B1015 ",
+                "brama.toml:12",
+                "19456",
+                "OWASP",
+                "5 problems",
+            ],
+        );
         assert_eq!(ended.stderr.matches("\n      fix       ").count(), 5, "{ended:#?}");
     }
     assert!(!scratch.path("data").exists(), "nothing was made");
@@ -69,9 +73,11 @@ fn x4_a_declared_app_that_cannot_be_is_told_with_its_line() {
     let client = WRONG.split_once("[[clients]]").unwrap().1;
     scratch.write("brama.toml", &format!("{right}[[clients]]{client}"));
     for command in ["check", "serve"] {
-        scratch
-            .run(&[command, "-c", "brama.toml"])
-            .refused(2, "B1012", &["brama.toml:7", "redirect_uris", "https://shop.example.com/*"]);
+        scratch.run(&[command, "-c", "brama.toml"]).refused(
+            2,
+            "B1012",
+            &["brama.toml:7", "redirect_uris", "https://shop.example.com/*"],
+        );
     }
     assert!(!scratch.path("data").exists(), "nothing was made");
 }
@@ -131,7 +137,11 @@ fn what_is_mistyped_is_suggested() {
         assert_eq!(ended.code, Some(2), "{typed:?}: {ended:#?}");
         ended.says(&[meant]).nothing_inside();
     }
-    scratch.run(&["serve", "--set", "server.lissen=127.0.0.1:1"]).refused(2, "B1006", &["server.lissen", "server.listen"]);
+    scratch.run(&["serve", "--set", "server.lissen=127.0.0.1:1"]).refused(
+        2,
+        "B1006",
+        &["server.lissen", "server.listen"],
+    );
 }
 
 /// PW-4: a secret in the arguments of a program is seen by everybody on the machine.

@@ -58,7 +58,7 @@ async fn dev_keeps_what_it_had_and_its_secrets_are_private() {
     let scratch = Scratch::new();
     let (server, banner) = dev(&scratch, &[]);
     let (name, password) = account(&banner);
-    let mut browser = Browser::new(&server, &scratch.url());
+    let mut browser = Browser::new(&scratch);
     browser.login(&name, &password).await.unwrap().expect(200);
     for file in [".brama/master.key", ".brama/demo-account.json"] {
         let mode = fs::metadata(scratch.path(file)).unwrap().permissions().mode() & 0o777;
@@ -68,10 +68,10 @@ async fn dev_keeps_what_it_had_and_its_secrets_are_private() {
     assert_eq!(folder, 0o700);
     server.kill();
 
-    let (server, again) = dev(&scratch, &[]);
+    let (_server, again) = dev(&scratch, &[]);
     assert_eq!(account(&again), (name, password), "the same account");
     let jar = browser.jar;
-    let mut browser = Browser::new(&server, &scratch.url());
+    let mut browser = Browser::new(&scratch);
     browser.jar = jar;
     browser.rotate().await.unwrap().expect(200);
 }
@@ -82,9 +82,11 @@ fn dev_is_for_this_machine_only() {
         let scratch = Scratch::new();
         let listen = format!("{listen}:{}", scratch.port);
         let here = format!("127.0.0.1:{}", scratch.port);
-        scratch
-            .run(&["dev", "--listen", &listen])
-            .refused(2, "B1019", &["this machine only", "--listen", &listen, "loopback", &here, "brama serve"]);
+        scratch.run(&["dev", "--listen", &listen]).refused(
+            2,
+            "B1019",
+            &["this machine only", "--listen", &listen, "loopback", &here, "brama serve"],
+        );
         assert!(!scratch.path(".brama").exists(), "nothing was made");
     }
 }
@@ -92,9 +94,9 @@ fn dev_is_for_this_machine_only() {
 #[tokio::test]
 async fn a1_access_tokens_of_five_seconds_on_request() {
     let scratch = Scratch::new();
-    let (server, banner) = dev(&scratch, &["--access-token-ttl", "5s"]);
+    let (_server, banner) = dev(&scratch, &["--access-token-ttl", "5s"]);
     let (name, password) = account(&banner);
-    let mut browser = Browser::new(&server, &scratch.url());
+    let mut browser = Browser::new(&scratch);
     let answer = browser.login(&name, &password).await.unwrap().expect(200);
     assert_eq!(answer.json()["expires_in"], 5);
     assert_eq!(browser.look().await.unwrap().expect(200).json()["expires_in"], 5);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::support::{Browser, Lost, PASSWORD, Scratch, Server};
+use crate::support::{Browser, Lost, PASSWORD, Scratch};
 
 const ROUNDS: u64 = 50;
 const PEOPLE: usize = 6;
@@ -49,7 +49,6 @@ struct Acknowledged {
 /// Somebody with several browsers, and what the server has told each of them.
 struct Person {
     name: String,
-    own: String,
     dice: Dice,
     /// Signed in; the newest cookies that an answer brought.
     live: Vec<Jar>,
@@ -62,8 +61,7 @@ struct Person {
 
 impl Person {
     /// Do things until the server is killed.
-    async fn work(mut self, server: &ServerAddress, killed: Arc<AtomicBool>) -> Self {
-        let mut browser = server.browser();
+    async fn work(mut self, mut browser: Browser, killed: Arc<AtomicBool>) -> Self {
         loop {
             let sign_in = self.live.is_empty() || (self.live.len() < SESSIONS && self.dice.roll(10) == 0);
             let done = if sign_in {
@@ -146,15 +144,65 @@ impl Person {
     }
 }
 
-/// Where the server is, for as long as one is there.
-#[derive(Clone)]
-struct ServerAddress {
-    server: Arc<Server>,
-    own: String,
-}
-
-impl ServerAddress {
-    fn browser(&self) -> Browser {
-        Browser::new(&self.server, &self.own)
+#[tokio::test]
+async fn design7_what_was_acknowledged_survives_kill_9() {
+    let scratch = Scratch::new().site("");
+    scratch.add_shop();
+    let mut people = Vec::new();
+    for seed in 1..=PEOPLE {
+        let name = format!("person-{seed}");
+        scratch.add_user(&name);
+        people.push(Person {
+            name,
+            dice: Dice(0x9e37_79b9_7f4a_7c15 ^ u64::try_from(seed).unwrap()),
+            live: Vec::new(),
+            leaving: Vec::new(),
+            gone: Vec::new(),
+            acknowledged: Acknowledged::default(),
+        });
     }
+    let mut dice = Dice(8420);
+    for round in 0..=ROUNDS {
+        let server = scratch.serve();
+        let last = round == ROUNDS;
+        let mut checks = Vec::new();
+        for mut person in people.drain(..) {
+            let mut browser = Browser::new(&scratch);
+            checks.push(tokio::spawn(async move {
+                person.check(&mut browser, last).await;
+                person
+            }));
+        }
+        let killed = Arc::new(AtomicBool::new(false));
+        let mut work = Vec::new();
+        for check in checks {
+            let person = check.await.unwrap();
+            if last {
+                people.push(person);
+            } else {
+                work.push(tokio::spawn(person.work(Browser::new(&scratch), Arc::clone(&killed))));
+            }
+        }
+        if last {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20 + dice.roll(200))).await;
+        killed.store(true, Ordering::SeqCst);
+        server.kill();
+        for person in work {
+            people.push(person.await.unwrap());
+        }
+    }
+
+    let told = people.iter().fold(Acknowledged::default(), |sum, Person { acknowledged: told, .. }| Acknowledged {
+        logins: sum.logins + told.logins,
+        rotations: sum.rotations + told.rotations,
+        logouts: sum.logouts + told.logouts,
+        lost: sum.lost + told.lost,
+    });
+    // The test means something only if a lot was going on.
+    assert!(told.logins >= 30 && told.rotations >= 300 && told.logouts >= 20 && told.lost >= 100, "{told:?}");
+    let database = Connection::open(scratch.path("data/brama.db")).unwrap();
+    let sound: String = database.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+    assert_eq!(sound, "ok");
 }

@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Browser, PASSWORD, Scratch};
 
+/// These arguments, and the configuration file.
+fn with_file<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["-c", "brama.toml"]].concat()
+}
+
 #[tokio::test]
 async fn x3_from_nothing_to_signed_in() {
     let scratch = Scratch::new();
     let (url, port) = (scratch.url(), scratch.port);
-    let file = ["-c", "brama.toml"];
-    let with_file = |arguments: &[&str]| [arguments, &file[..]].concat();
     scratch.run(&with_file(&["init", "--public-url", &url, "--data-dir", "data"])).succeeded();
     scratch.run(&with_file(&["check"])).succeeded().says(&[&url]);
     scratch.run(&with_file(&["migrate"])).succeeded();
@@ -20,7 +23,11 @@ async fn x3_from_nothing_to_signed_in() {
     let callback = format!("{url}/callback");
     let client = ["client", "add", "shop", "--type", "browser", "--first-party", "--redirect-uri", &callback, "--json"];
     let client = scratch.run(&with_file(&client)).succeeded().json();
-    assert_eq!((&client["client_id"], &client["client_secret"]), (&"shop".into(), &serde_json::Value::Null), "{client}");
+    assert_eq!(
+        (&client["client_id"], &client["client_secret"]),
+        (&"shop".into(), &serde_json::Value::Null),
+        "{client}"
+    );
     assert_eq!(client["origins"], serde_json::json!([url]), "origins are those of the redirect URIs");
     let web = ["client", "add", "back", "--type", "web", "--redirect-uri", "https://back.example.com/cb", "--json"];
     let web = scratch.run(&with_file(&web)).succeeded().json();
@@ -32,7 +39,7 @@ async fn x3_from_nothing_to_signed_in() {
     let mut server = scratch.start(&with_file(&["serve", "--listen", &listen]));
     let document = server.wire().get("/.well-known/openid-configuration").await.expect(200);
     assert_eq!(document.text("issuer"), url, "G-7: exactly public_url");
-    let mut browser = Browser::new(&server, &url);
+    let mut browser = Browser::new(&scratch);
     let tokens = browser.login("olena@example.com", PASSWORD).await.unwrap().expect(200);
     let bearer = format!("Bearer {}", tokens.text("access_token"));
     let me = server.wire().send(http::Method::GET, "/api/auth/me", &[("authorization", &bearer)], "").await.unwrap();

@@ -58,10 +58,11 @@ fn x4_a_folder_that_cannot_be_made() {
         let flags = [command, "--public-url", &scratch.url(), "--listen", &listen, "--data-dir", "file/data"];
         scratch.run(&flags).refused(1, "B1201", &["file/data", "--data-dir"]);
     }
-    scratch.run(&["init", "--public-url", "https://id.example.com", "--data-dir", "file/data"]).refused(1, "B1201", &[
-        "file/data",
-        "--data-dir",
-    ]);
+    scratch.run(&["init", "--public-url", "https://id.example.com", "--data-dir", "file/data"]).refused(
+        1,
+        "B1201",
+        &["file/data", "--data-dir"],
+    );
     assert!(!scratch.path("brama.toml").exists(), "no configuration without its key");
 }
 

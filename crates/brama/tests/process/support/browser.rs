@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{Method, header};
 
-use super::{Answer, Lost, Server, Wire};
+use super::{Answer, Lost, Scratch, Wire};
 
 /// A browser with a page of the app open.
 pub(crate) struct Browser {
@@ -17,13 +17,13 @@ pub(crate) struct Browser {
 
 impl Browser {
     /// With a page of the server's own origin open.
-    pub(crate) fn new(server: &Server, own: &str) -> Self {
-        Self { wire: server.wire(), origin: own.to_owned(), site: "same-origin", jar: BTreeMap::new() }
+    pub(crate) fn new(scratch: &Scratch) -> Self {
+        Self { wire: Wire::new(scratch.port), origin: scratch.url(), site: "same-origin", jar: BTreeMap::new() }
     }
 
     /// With a page of another origin of the same site open.
-    pub(crate) fn at(server: &Server, origin: &str) -> Self {
-        Self { wire: server.wire(), origin: origin.to_owned(), site: "same-site", jar: BTreeMap::new() }
+    pub(crate) fn at(scratch: &Scratch, origin: &str) -> Self {
+        Self { wire: Wire::new(scratch.port), origin: origin.to_owned(), site: "same-site", jar: BTreeMap::new() }
     }
 
     /// `fetch` with JSON.
