@@ -84,7 +84,12 @@ fn sdk() -> Vec<Step> {
 
 fn in_browser() -> Vec<Step> {
     let folder = "tests/browser";
-    vec![install("browser: packages", folder), Step::new("browser: test", "npm", &["test", "--silent"]).folder(folder)]
+    let mut test = Step::new("browser: test", "npm", &["test", "--silent"]).folder(folder);
+    // The tests look for the program below the tree's own `target`.
+    if let (Some(target), None) = (std::env::var_os("CARGO_TARGET_DIR"), std::env::var_os("BRAMA_BIN")) {
+        test = test.env("BRAMA_BIN", root().join(target).join("debug/brama").to_string_lossy());
+    }
+    vec![install("browser: packages", folder), test]
 }
 
 fn install(name: &'static str, folder: &str) -> Step {

@@ -14,8 +14,8 @@ use brama_flows::{Ctx, Deployment, Entropy, Settings};
 use brama_http::{App, Look, TrustedProxies};
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
-use brama_store::SigningKeys as _;
 use brama_store::throttle::{LaneRule, Penalty};
+use brama_store::{SigningKeys as _, Unavailable};
 use brama_store_sqlite::SqliteStore;
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
@@ -115,6 +115,16 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
     })
 }
 
+/// The first write of a start fails when another process holds the write lock.
+fn first_write(config: &Config, error: Unavailable) -> Failure {
+    match error {
+        Unavailable::Failed(why) if why.contains("locked") => {
+            brama_store_sqlite::OpenError::Locked { path: config.database.url.sqlite_path().to_owned() }.into()
+        }
+        other => other.into(),
+    }
+}
+
 /// Put a deployment together.
 pub(crate) async fn deployment(
     config: &Config,
@@ -122,7 +132,8 @@ pub(crate) async fn deployment(
     master: &MasterKey,
 ) -> Result<Arc<Deployment>, Failure> {
     let check = *derive(master, Purpose::Check)?;
-    if store.master_key_check(check).await? != check {
+    let stored = store.master_key_check(check).await.map_err(|error| first_write(config, error))?;
+    if stored != check {
         let what = format!("the master key {} is not the one of this database", config.secrets.key_file.display());
         let fix = "set secrets.key_file to the key that was made with this database";
         return Err(Trouble::new("B1302", what, fix).into());

@@ -71,13 +71,18 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let what = error.to_string();
         match error {
+            OpenError::Unusable { path, why } if why.contains("not a database") => {
+                let shown = path.display();
+                let fix = format!(
+                    "restore {shown} from your backup; to start over, move the file away: mv {shown} {shown}.broken"
+                );
+                Trouble::new("B1201", what, fix)
+            }
             OpenError::Unusable { path, .. } => {
                 let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-                Trouble::new(
-                    "B1201",
-                    what,
-                    format!("make {folder} a folder that this user can write, or set --data-dir or --database-url"),
-                )
+                let fix =
+                    format!("make {folder} a folder that this user can write, or set --data-dir or --database-url");
+                Trouble::new("B1201", what, fix)
             }
             OpenError::Locked { path } => Trouble::new(
                 "B1202",

@@ -47,7 +47,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
-        let fix = "choose a folder that this user can write: --data-dir DIR";
+        let fix = "choose a folder that this user can write: --data-dir DIR, or --database-url sqlite:FILE";
         Trouble::new("B1201", format!("cannot make the folder {}: {error}", folder.display()), fix).into()
     })
 }

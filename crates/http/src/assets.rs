@@ -40,7 +40,7 @@ pub(crate) fn cached(incoming: &Incoming, media: &'static str, body: Bytes) -> R
     body.hash(&mut hasher);
     let tag = format!("\"{:016x}\"", hasher.finish());
     let known = incoming.header(header::IF_NONE_MATCH.as_str());
-    let mut response = if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+    let mut response = if known.is_some_and(|known| known.split(',').any(|one| matches(one.trim(), &tag))) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, media)], body).into_response()
@@ -49,6 +49,11 @@ pub(crate) fn cached(incoming: &Incoming, media: &'static str, body: Bytes) -> R
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// Weak comparison: a proxy that compressed the answer has made the tag a weak one. RFC 9110 §13.1.2.
+fn matches(known: &str, tag: &str) -> bool {
+    known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
 }
 
 /// `/assets/…`: the address has the hash of what it names.

@@ -72,7 +72,10 @@ pub(crate) async fn login(_: &App, incoming: &Incoming) -> Result<Response, Refu
     };
     let done = first_party::login(&incoming.ctx, &sender(incoming)?, login).await?;
     let mut response = tokens(&done.minted);
-    set_cookie(&mut response, &cookies::session(&done.session.secret, None));
+    // The refresh cookie outlives the browser (A2). The session cookie, which binds it (design §5), has to last as long:
+    // else a lost answer after a restart would sign the person out.
+    let seconds = done.session.session.lifetime.expires_at.duration_since(incoming.ctx.now).as_secs();
+    set_cookie(&mut response, &cookies::session(&done.session.secret, Some(seconds)));
     if let Some(token) = &done.minted.refresh_token {
         set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.refresh_expires_in));
     }

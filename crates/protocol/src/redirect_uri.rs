@@ -19,6 +19,8 @@ pub struct RegisteredRedirectUri(String);
 pub enum Unusable {
     /// Longer than [`limits::REDIRECT_URI_BYTES`], or with control characters, spaces or backslashes.
     Characters,
+    /// It has a star, which would be compared as a star: there are no patterns. AZ-4.
+    Star,
     /// Not an absolute URI.
     NotAbsolute,
     /// It has a fragment. OAuth 2.1 §2.3.
@@ -37,6 +39,7 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Characters => "it is too long or has control characters, spaces or backslashes",
+            Self::Star => "there are no wildcards: register each address as it is",
             Self::NotAbsolute => "it is not an absolute URI such as https://app.example.com/callback",
             Self::Fragment => "it has a fragment (#…)",
             Self::UserInfo => "it has a user name or password before the host",
@@ -59,6 +62,9 @@ impl RegisteredRedirectUri {
     pub fn parse(text: &str) -> Result<Self, Unusable> {
         if text.len() > limits::REDIRECT_URI_BYTES || !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
             return Err(Unusable::Characters);
+        }
+        if text.contains('*') {
+            return Err(Unusable::Star);
         }
         let url = Url::parse(text).map_err(|_| Unusable::NotAbsolute)?;
         if text.contains('#') {
@@ -242,6 +248,7 @@ mod tests {
     #[test]
     fn az7_az8_what_cannot_be_registered() {
         for (text, why) in [
+            ("https://app.example.com/*", Unusable::Star),
             ("/callback", Unusable::NotAbsolute),
             ("app.example.com/cb", Unusable::NotAbsolute),
             ("https://app.example.com/cb#x", Unusable::Fragment),

@@ -34,7 +34,7 @@ pub(crate) struct Add {
     /// client_id
     id: String,
     /// Kind of app
-    #[arg(long = "type", value_name = "TYPE", value_parser = ["browser", "web", "native", "service", "device"])]
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["browser", "web", "native", "service"])]
     client_type: String,
     /// Name that people see; the id if left out
     #[arg(long)]

@@ -56,10 +56,10 @@ pub(crate) fn declared(config: &Config) -> impl Iterator<Item = (usize, ClientFo
             post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
             origins: client.origins.clone(),
             scopes: client.scopes.clone(),
-            resources: Vec::new(),
+            resources: client.resources.clone(),
             first_party: client.first_party,
             refresh_delivery: client.refresh_delivery.clone(),
-            id_token_alg: String::new(),
+            id_token_alg: client.id_token_alg.clone(),
         };
         (index, form)
     })
@@ -73,7 +73,7 @@ pub(crate) fn check_clients(loaded: &Loaded, forms: Vec<(usize, ClientForm)>) ->
             Ok(client) => clients.push(client),
             Err(unfit) => {
                 let key = format!("clients[{index}].{}", unfit.field);
-                problems.push(loaded.problem(Code::NotUnderstood, &key, &unfit.what, &unfit.fix));
+                problems.push(loaded.problem(Code::NotUnderstood, &key, &format!("{key}: {}", unfit.what), &unfit.fix));
             }
         }
     }

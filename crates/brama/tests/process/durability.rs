@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use crate::support::{Browser, Lost, PASSWORD, Scratch};
 
 const ROUNDS: u64 = 50;
-const PEOPLE: usize = 6;
+const PEOPLE: usize = 8;
 /// Most sessions that one person keeps.
 const SESSIONS: usize = 4;
 
@@ -186,7 +186,7 @@ async fn design7_what_was_acknowledged_survives_kill_9() {
         if last {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20 + dice.roll(200))).await;
+        tokio::time::sleep(Duration::from_millis(100 + dice.roll(400))).await;
         killed.store(true, Ordering::SeqCst);
         server.kill();
         for person in work {

@@ -181,6 +181,8 @@ fn sk7_a_key_that_others_can_read() {
 #[test]
 fn sk1_the_key_of_another_database() {
     let scratch = Scratch::new().site("");
+    // From its first use on a database knows its key.
+    scratch.add_user("olena");
     let init = ["init", "--public-url", "https://id.example.com", "--data-dir", "elsewhere", "-c", "elsewhere.toml"];
     scratch.run(&init).succeeded();
     let stranger = scratch.read("elsewhere/master.key");
@@ -188,7 +190,7 @@ fn sk1_the_key_of_another_database() {
     scratch.write_with_mode("data/master.key", &stranger, 0o600);
     refused(&scratch, 1, "B1302", &["data/master.key", "not the one of this database", "secrets.key_file"]);
     scratch
-        .pipe(PASSWORD, &["user", "add", "olena", "--password-stdin", "-c", "brama.toml"])
+        .pipe(PASSWORD, &["user", "add", "taras", "--password-stdin", "-c", "brama.toml"])
         .refused(1, "B1302", &["not the one of this database"])
         .keeps(PASSWORD);
 }

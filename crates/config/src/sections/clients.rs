@@ -16,7 +16,7 @@ use crate::rule::{or, required};
 pub struct Client {
     /// The `client_id`.
     pub id: String,
-    /// `browser`, `web`, `native`, `service` or `device`.
+    /// `browser`, `web`, `native` or `service`.
     #[schemars(rename = "type")]
     pub kind: String,
     /// The name people see.
@@ -27,8 +27,13 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<String>,
     /// The origins whose scripts may call the server. Empty: those of the redirect URIs.
     pub origins: Vec<String>,
-    /// The scopes it may ask for.
+    /// The scopes it may ask for. Empty: `openid`, `profile` and `email`, for apps that people sign in to.
     pub scopes: Vec<String>,
+    /// The resources (APIs) it may ask access tokens for, the first being its default. Empty: the
+    /// server's `tokens.default_audience`.
+    pub resources: Vec<String>,
+    /// What signs its ID tokens: `ES256` or `RS256`.
+    pub id_token_alg: String,
     /// Whether it belongs to the same organisation: no consent page, and `/api/auth/login`.
     pub first_party: bool,
     /// How a refresh token is handed over: `auto`, `cookie` or `body`.
@@ -56,7 +61,9 @@ impl Client {
                     or(Vec::new()).such_as(vec!["https://shop.example.com/".to_owned()]),
                 ),
                 origins: s.read("origins", or(Vec::new()).such_as(vec!["https://shop.example.com".to_owned()])),
-                scopes: s.read("scopes", or(vec!["openid".to_owned()])),
+                scopes: s.read("scopes", or(Vec::new()).such_as(vec!["openid".to_owned(), "orders:read".to_owned()])),
+                resources: s.read("resources", or(Vec::new()).such_as(vec!["https://api.example.com".to_owned()])),
+                id_token_alg: s.read("id_token_alg", or("ES256".to_owned())),
                 first_party: s.read("first_party", or(false)),
                 refresh_delivery: s.read("refresh_delivery", or("auto".to_owned())),
                 secret_file: s.read_optional("secret_file", PathBuf::from("/etc/brama/shop.secret")),

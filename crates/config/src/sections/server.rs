@@ -18,8 +18,8 @@ pub struct Server {
     /// `brama dev` accepts loopback addresses only.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
-    /// The proxies whose `X-Forwarded-*` headers are believed. From everybody else they are
-    /// dropped. Without the right entry all people share the address of the proxy, and its limits.
+    /// The proxies whose `X-Forwarded-For` header is believed; from everybody else it is not looked
+    /// at. Without the right entry all people share the address of the proxy, and its limits.
     #[schemars(with = "Vec<String>")]
     pub trust_proxy: Vec<IpNet>,
     /// How long requests in flight may take after the order to stop.

@@ -17,8 +17,8 @@ pub struct Tokens {
     /// a person who was signed out or disabled may still be let in.
     #[schemars(with = "String")]
     pub access_token_ttl: Duration,
-    /// Life of a refresh token that nobody uses. Every refresh gives a new one, within the limits
-    /// of the session.
+    /// How long an app stays signed in, counted from the sign-in. Every refresh gives a new refresh
+    /// token; none of them moves this end. It is also the life of the refresh cookie.
     #[schemars(with = "String")]
     pub refresh_token_ttl: Duration,
     /// Life of an ID token. It is read once, at sign-in.

@@ -4,13 +4,15 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use brama_protocol::error::{INTERNAL, OVERLOADED, Refusal};
 use brama_protocol::password::Password;
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
+
+/// Length of a tag, bytes. PW-12.
+const TAG: usize = 32;
 
 /// Cost of a hash. PW-12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +49,70 @@ pub struct Verification {
 
 struct Job {
     enqueued: Instant,
-    work: Box<dyn FnOnce(&Argon2<'static>) + Send>,
+    work: Box<dyn FnOnce(&mut Bench) + Send>,
+}
+
+/// What one hashing thread works with. The memory of a hash is kept from one to the next: 19 MiB that are freed and
+/// asked for again cost page faults, and allocators are slow to give them back.
+struct Bench {
+    params: Params,
+    memory: Vec<Block>,
+}
+
+impl Bench {
+    fn new(params: Params) -> Self {
+        Self { params, memory: Vec::new() }
+    }
+
+    /// Argon2id of a password, 32 bytes.
+    fn argon2id(&mut self, params: Params, password: &[u8], salt: &[u8]) -> Result<[u8; TAG], String> {
+        let blocks = params.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        let memory = self.memory.get_mut(..blocks).unwrap_or_default();
+        let mut tag = [0u8; TAG];
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(password, salt, &mut tag, memory)
+            .map_err(|error| format!("cannot hash: {error}"))?;
+        Ok(tag)
+    }
+
+    /// The PHC string of a password with today's parameters.
+    fn phc(&mut self, password: &[u8], salt: &[u8]) -> Result<String, String> {
+        let params = self.params.clone();
+        let tag = self.argon2id(params.clone(), password, salt)?;
+        let unfit = |error: &dyn std::fmt::Display| format!("cannot write a PHC string: {error}");
+        let hash = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params).map_err(|error| unfit(&error))?,
+            salt: Some(Salt::new(salt).map_err(|error| unfit(&error))?),
+            hash: Some(Output::new(&tag).map_err(|error| unfit(&error))?),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Whether a password fits a PHC string of ours. Tags are compared in constant time. PW-23.
+    fn verify(&mut self, password: &[u8], phc: &str) -> Result<Verification, String> {
+        let unreadable = |what: &str| format!("a stored hash is unreadable: {what}");
+        let hash = PasswordHash::new(phc).map_err(|error| unreadable(&error.to_string()))?;
+        let ours = hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
+        let (Some(salt), Some(tag), true) = (hash.salt, hash.hash, ours) else {
+            return Err(unreadable("not argon2id v19"));
+        };
+        let params = Params::try_from(&hash).map_err(|error| unreadable(&error.to_string()))?;
+        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        let outdated = cost(&params) != cost(&self.params);
+        let computed = self.argon2id(params, password, &salt)?;
+        let fits = aws_lc_rs::constant_time::verify_slices_are_equal(&computed, tag.as_bytes()).is_ok();
+        Ok(Verification { fits, outdated })
+    }
 }
 
 /// Hashes passwords on its own threads, never on those that answer requests.
 pub struct HashPool {
     queue: SyncSender<Job>,
-    params: Params,
     /// What is verified when there is nothing to verify, so that it takes as long. PW-22.
     dummy: String,
 }
@@ -73,19 +132,18 @@ impl HashPool {
         let cost = settings.cost;
         let params =
             Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(32)).map_err(|error| wrong(&error))?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let (salt, nobody) = dummy.split_at_checked(16).unwrap_or_default();
-        let dummy: PasswordHash = argon2.hash_password_with_salt(nobody, salt).map_err(|error| wrong(&error))?;
+        let dummy = Bench::new(params.clone()).phc(nobody, salt).map_err(CannotStart)?;
         let (queue, waiting) = sync_channel(settings.queue.max(1));
         let waiting = Arc::new(Mutex::new(waiting));
         for number in 0..settings.threads.max(1) {
-            let (waiting, argon2) = (Arc::clone(&waiting), argon2.clone());
+            let (waiting, bench) = (Arc::clone(&waiting), Bench::new(params.clone()));
             std::thread::Builder::new()
                 .name(format!("hash-{number}"))
-                .spawn(move || serve(&waiting, &argon2, settings.wait))
+                .spawn(move || serve(&waiting, bench, settings.wait))
                 .map_err(|error| wrong(&error))?;
         }
-        Ok(Self { queue, params, dummy: dummy.to_string() })
+        Ok(Self { queue, dummy })
     }
 
     /// Verify a password against a PHC string, or against nobody's (same work) where there is none. PW-21, PW-22.
@@ -99,17 +157,9 @@ impl HashPool {
     ) -> Result<Verification, Refusal> {
         let exists = phc.is_some();
         let phc = phc.unwrap_or_else(|| Zeroizing::new(self.dummy.clone()));
-        let params = self.params.clone();
-        self.run(move |argon2| {
-            let hash = PasswordHash::new(&phc).map_err(|error| format!("a stored hash is unreadable: {error}"))?;
-            let fits = argon2.verify_password(password.as_bytes(), &hash).is_ok();
-            let current = hash.algorithm == Algorithm::Argon2id.ident()
-                && Params::try_from(&hash).is_ok_and(|stored| {
-                    stored.m_cost() == params.m_cost()
-                        && stored.t_cost() == params.t_cost()
-                        && stored.p_cost() == params.p_cost()
-                });
-            Ok(Verification { fits: fits && exists, outdated: !current })
+        self.run(move |bench| {
+            let found = bench.verify(password.as_bytes(), &phc)?;
+            Ok(Verification { fits: found.fits && exists, ..found })
         })
         .await
     }
@@ -119,27 +169,21 @@ impl HashPool {
     /// # Errors
     /// As [`HashPool::verify`].
     pub async fn hash(&self, password: Arc<Password>, salt: [u8; 16]) -> Result<Zeroizing<String>, Refusal> {
-        self.run(move |argon2| {
-            let hash: PasswordHash = argon2
-                .hash_password_with_salt(password.as_bytes(), &salt)
-                .map_err(|error| format!("cannot hash: {error}"))?;
-            Ok(Zeroizing::new(hash.to_string()))
-        })
-        .await
+        self.run(move |bench| bench.phc(password.as_bytes(), &salt).map(Zeroizing::new)).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Argon2<'static>) -> Result<T, String> + Send + 'static,
+        work: impl FnOnce(&mut Bench) -> Result<T, String> + Send + 'static,
     ) -> Result<T, Refusal> {
         let busy = || Refusal::from(&OVERLOADED).retry_after(2);
         let (answer, outcome) = oneshot::channel();
         let job = Job {
             enqueued: Instant::now(),
-            work: Box::new(move |argon2| {
+            work: Box::new(move |bench| {
                 // The caller may have gone: then there is nobody to tell.
                 if !answer.is_closed() {
-                    let _ = answer.send(work(argon2));
+                    let _ = answer.send(work(bench));
                 }
             }),
         };
@@ -156,7 +200,7 @@ impl HashPool {
     }
 }
 
-fn serve(waiting: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>, longest: Duration) {
+fn serve(waiting: &Mutex<Receiver<Job>>, mut bench: Bench, longest: Duration) {
     loop {
         let next = {
             let Ok(waiting) = waiting.lock() else { return };
@@ -164,7 +208,7 @@ fn serve(waiting: &Mutex<Receiver<Job>>, argon2: &Argon2<'static>, longest: Dura
         };
         let Ok(job) = next else { return };
         if job.enqueued.elapsed() <= longest {
-            (job.work)(argon2);
+            (job.work)(&mut bench);
         }
     }
 }

@@ -9,18 +9,25 @@ use brama_store::grant::NewGrant;
 
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Ctx;
-use crate::token::Delivery;
 use crate::token::issue::Approval;
+use crate::token::{Delivery, Target};
+
+/// A code and what has to fit it.
+pub(crate) struct Redemption {
+    pub(crate) code: Option<Handle<kind::AuthorizationCode>>,
+    pub(crate) verifier: Verifier,
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) target: Target,
+    pub(crate) delivery: Delivery,
+}
 
 /// Check the code against this client, redirect URI and verifier, then spend it: once, by one conditional statement.
 pub(crate) async fn approve(
     ctx: &Ctx,
     client: &AuthenticatedClient,
-    code: Option<Handle<kind::AuthorizationCode>>,
-    verifier: &Verifier,
-    redirect_uri: Option<&str>,
-    delivery: Delivery,
+    redemption: Redemption,
 ) -> Result<Approval, Refusal> {
+    let Redemption { code, verifier, redirect_uri, target, delivery } = redemption;
     let client = client.client();
     if !client.may_authorize() {
         return Err((&GRANT_NOT_ALLOWED).into());
@@ -29,9 +36,10 @@ pub(crate) async fn approve(
     let found = ctx.store.find_code(code.hash()).await?.ok_or(&CODE_UNKNOWN)?;
     let reference = found.hash.reference();
     let checked = found
-        .check(&client.id, redirect_uri, verifier)
+        .check(&client.id, redirect_uri.as_deref(), &verifier)
         .map_err(|row| Refusal::from(row).with_detail(format!("client {}, code {reference}", client.id)))?;
     let code = checked.code().clone();
+    target.within(code.asked.resource.as_deref())?;
     let offline = code.asked.scope.scope().contains("offline_access");
     let new = NewGrant {
         id: GrantId::new(ctx.now, ctx.random()?),

@@ -10,7 +10,7 @@ use brama_protocol::oidc::id_token::{IdTokenClaims, at_hash};
 use brama_protocol::refresh_token::RefreshToken;
 use brama_protocol::scope::GrantedScope;
 use brama_store::grant::Grant;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Ctx;
 use crate::keys::Keyring;
@@ -33,6 +33,8 @@ pub enum Approval {
         grant: Box<Grant>,
         /// What the access token is narrowed to.
         scope: GrantedScope,
+        /// Where the refresh token goes.
+        delivery: Delivery,
     },
     /// Tokens of a grant that was refreshed by its cookie.
     Cookie {
@@ -84,11 +86,11 @@ pub fn issue(ctx: &Ctx, client: &Client, approval: Approval) -> Result<Minted, R
             let id_token = id_token(ctx, client, &grant, &scope, nonce, &access_token)?;
             Ok(minted(ctx, &grant, scope, access_token, expires_in, id_token, delivery))
         }
-        Approval::Again { grant, scope } => {
+        Approval::Again { grant, scope, delivery } => {
             let (access_token, expires_in) = access_token(ctx, client, &grant, &scope)?;
             // A refreshed ID token has no nonce. TE-31.
             let id_token = id_token(ctx, client, &grant, &scope, None, &access_token)?;
-            Ok(minted(ctx, &grant, scope, access_token, expires_in, id_token, Delivery::Body))
+            Ok(minted(ctx, &grant, scope, access_token, expires_in, id_token, delivery))
         }
         Approval::Cookie { grant } => {
             let scope = grant.scope.clone();
@@ -116,9 +118,15 @@ fn minted(
         scope: scope.scope().to_string(),
         refresh_token,
         delivery,
-        refresh_expires_in: grant.expires_at.duration_since(ctx.now).as_secs().max(0),
+        refresh_expires_in: seconds_until(ctx, grant.expires_at),
         id_token,
     }
+}
+
+/// Whole seconds until then, rounded up: what is stored is cut to milliseconds.
+fn seconds_until(ctx: &Ctx, at: Timestamp) -> i64 {
+    let millis = at.as_millisecond() - ctx.now.as_millisecond();
+    millis.max(0).saturating_add(999) / 1000
 }
 
 /// 16 random bytes in base64url: what makes a `jti` unique.

@@ -3,40 +3,55 @@
 use brama_protocol::error::{
     REFRESH_EXPIRED, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal,
 };
-use brama_protocol::scope::Scope;
-use brama_store::grant::{Presentation, Presenter, Refreshed};
+use brama_protocol::scope::{GrantedScope, Scope};
+use brama_store::grant::{Grant, Presentation, Presenter, Refreshed};
 
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Ctx;
 use crate::token::issue::Approval;
+use crate::token::{Delivery, Target};
+
+/// What a refresh asks for, within the grant. TE-28, TE-29.
+pub(crate) struct Wish {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) target: Target,
+}
+
+impl Wish {
+    fn asks_for_something(&self) -> bool {
+        self.scope.is_some() || self.target.is_named()
+    }
+
+    fn within(&self, grant: &Grant) -> Result<GrantedScope, Refusal> {
+        self.target.within(grant.resource.as_deref())?;
+        grant.scope.narrow(self.scope.as_ref()).ok_or_else(|| (&REFRESH_SCOPE).into())
+    }
+}
 
 /// Judge the presented token and rotate it, unless the client authenticates itself (TE-25).
 pub(crate) async fn approve(
     ctx: &Ctx,
     client: &AuthenticatedClient,
     token: &str,
-    scope: Option<&Scope>,
+    wish: &Wish,
+    delivery: Delivery,
 ) -> Result<Approval, Refusal> {
     let client = client.client();
     let token = ctx.refresh_tokens.open(token).ok_or(&REFRESH_UNKNOWN)?;
     let presenter =
         if client.client_type.is_confidential() { Presenter::ConfidentialClient } else { Presenter::PublicClient };
-    if let Some(scope) = scope {
-        within_grant(ctx, token.grant, scope).await?;
+    // A wish that goes too far is refused before the token is rotated: the client still has it afterwards.
+    if wish.asks_for_something()
+        && let Some((grant, _)) = ctx.store.find_grant(token.grant, ctx.now).await?
+        && grant.client == client.id
+    {
+        wish.within(&grant)?;
     }
     let presentation =
         Presentation { token, client: &client.id, presenter, window: ctx.settings.tokens.refresh_window };
     let grant = standing(ctx.store.rotate(presentation, ctx.now).await?, &client.id, token.grant)?;
-    let scope = grant.scope.narrow(scope).ok_or(&REFRESH_SCOPE)?;
-    Ok(Approval::Again { grant, scope })
-}
-
-/// A scope that goes too far is refused before the token is rotated: the client still has it afterwards. TE-28.
-async fn within_grant(ctx: &Ctx, grant: brama_protocol::id::GrantId, scope: &Scope) -> Result<(), Refusal> {
-    match ctx.store.find_grant(grant, ctx.now).await? {
-        Some((grant, _)) if grant.scope.narrow(Some(scope)).is_none() => Err((&REFRESH_SCOPE).into()),
-        _ => Ok(()),
-    }
+    let scope = wish.within(&grant)?;
+    Ok(Approval::Again { grant, scope, delivery })
 }
 
 /// The grant after a refresh, or the row that says why there is none.

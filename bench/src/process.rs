@@ -1,0 +1,90 @@
+//! A serving process: started, watched through proc(5), ended.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+
+/// The process; it ends with this value.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    /// From its start to its first 200.
+    pub(crate) start: Duration,
+}
+
+/// Memory of a process, KiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) now: u64,
+    pub(crate) most: u64,
+}
+
+impl Server {
+    /// Start it and wait until it answers `path` with 200. What it says goes to `log`.
+    pub(crate) fn start(mut command: Command, port: u16, path: &str, log: &Path) -> anyhow::Result<Self> {
+        let file = File::create(log)?;
+        let began = Instant::now();
+        let child = command.stdout(file.try_clone()?).stderr(file).spawn().context("the server does not start")?;
+        let mut server = Self { child, port, start: Duration::ZERO };
+        while !answers(port, path) {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server ended with {status}:\n{}", fs::read_to_string(log)?);
+            }
+            if began.elapsed() > Duration::from_secs(30) {
+                bail!("the server does not answer:\n{}", fs::read_to_string(log)?);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        server.start = began.elapsed();
+        Ok(server)
+    }
+
+    /// CPU time of all its threads so far, by the scheduler's count.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
+        let mut nanos = 0u64;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // A thread may end between the two looks.
+            let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+            nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Resident memory.
+    pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = |name: &str| -> anyhow::Result<u64> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no memory in status")?;
+            Ok(line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB").parse()?)
+        };
+        Ok(Memory { now: kib("VmRSS")?, most: kib("VmHWM")? })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn answers(port: u16, path: &str) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+}
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
