@@ -426,12 +426,13 @@ export function makeAuth(env, options) {
 
   /**
    * @param {string} [refused]
+   * @param {boolean} [stale] an old one will do: the answer tells whether it still serves
    * @returns {Promise<Held>}
    */
-  async function current(refused) {
+  async function current(refused, stale) {
     if (!held) await ready()
-    theHeld()
-    return renew(refused)
+    const token = theHeld()
+    return stale ? token : renew(refused)
   }
 
   return {
@@ -466,7 +467,7 @@ export function makeAuth(env, options) {
         return { ok: false, error: /** @type {AuthError} */ (error) }
       }
     },
-    fetch: (input, init) => resourceRequest(context, async (refused) => (await current(refused)).value, input, init),
+    fetch: (input, init) => resourceRequest(context, current, input, init),
     debug: () => ({
       ...{ issuer: context.issuer, clientId: context.clientId, origins: [...context.origins] },
       ...{ ...state, user: !!user, expiresIn: held && left(env, held) / 1000, decisions: [...decisions] },

@@ -9,12 +9,14 @@ import { parse } from './lib/url.js'
 /** @import { Context } from './options.js' */
 
 /**
- * `fetch` with a token. Once more with a new token when the answer says that this one no longer serves.
+ * `fetch` with a token. Once more with a new token when the answer says that this one no longer serves: the 401 decides, not a
+ * clock. Only a request with a body gets a fresh token first, where the browser shows the body, so that nothing large is sent in vain.
  *
  * Redirects are not followed: a browser does not let us see where one leads, and the token must not go there.
  *
  * @param {Context} context
- * @param {(refused?: string) => Promise<string>} token the current token; another one than `refused`
+ * @param {(refused?: string, stale?: boolean) => Promise<{ value: string }>} token the current token; another one than
+ *   `refused`; perhaps a stale one
  * @param {RequestInfo | URL} input
  * @param {RequestInit} [init]
  * @returns {Promise<Response>}
@@ -42,11 +44,11 @@ export async function resourceRequest(context, token, input, init) {
       throw fail('network', { cause })
     }
   }
-  const value = await token()
+  const { value } = await token(undefined, !request.body)
   let response = await send(value)
   if (response.status === 401 && refusesToken(response)) {
     note(`${request.url.split('?')[0]} 401`)
-    response = await send(await token(value))
+    response = await send((await token(value)).value)
   }
   if (response.type === 'opaqueredirect' && init?.redirect !== 'manual')
     throw fail('origin_not_allowed', { message: `${request.url} redirects` })

@@ -1,9 +1,10 @@
 //! `cargo xtask`: what CI and contributors run.
 //!
 //! `test` checks everything and installs what it needs for that; `generate` writes the generated reference pages; `tidy`
-//! checks the promises of the tree that no compiler checks.
+//! checks the promises of the tree that no compiler checks; `bench` measures.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program talks")]
 
+mod bench;
 mod generate;
 mod run;
 mod test;
@@ -16,7 +17,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 cargo xtask test [--quick]      format, lints, all tests, generated pages, tidiness; --quick leaves the browser out
 cargo xtask generate [--check]  write the generated pages below docs/reference; --check only compares
-cargo xtask tidy                links, paths, names and arrows of the tree";
+cargo xtask tidy                links, paths, names and arrows of the tree
+cargo xtask bench [--help]      how fast the server is, beside how fast this machine could be; minutes on a quiet machine";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["tidy"] => tidy::all(),
+        ["bench", more @ ..] => bench::run(more),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

@@ -158,11 +158,7 @@ async fn choose(
         (None, _) if unlisted => Err((&ORIGIN).into()),
         (None, _) => {
             // No cookie: an origin that nobody lists is still told so, before anything else.
-            if let Sender::Script { origin, .. } = sender
-                && ctx.store.clients_of_origin(origin.as_str()).await?.is_empty()
-            {
-                return Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")));
-            }
+            require_listed(ctx, sender).await?;
             Err((&SIGN_IN_AGAIN).into())
         }
     }
@@ -203,12 +199,12 @@ pub async fn refresh(
 
 /// What a sign-out did.
 pub struct LoggedOut {
-    /// The client whose cookie goes, if one was chosen.
-    pub client: Option<ClientId>,
+    /// The clients whose cookies go.
+    pub clients: Vec<ClientId>,
 }
 
-/// End the session behind the refresh cookie, or behind the session cookie. Idempotent: a cookie that counts no more is
-/// no error. A8; BB-11.
+/// End the sessions behind the refresh cookies of this origin's clients, and the one behind the session cookie.
+/// Idempotent: a cookie that counts no more is no error, and goes. A8; BB-11.
 ///
 /// # Errors
 /// `origin_not_allowed`, an unavailable store.
@@ -219,18 +215,37 @@ pub async fn logout(
     cookies: Vec<RefreshCookie>,
     session: Option<HandleHash<kind::Session>>,
 ) -> Result<LoggedOut, Refusal> {
-    let client = match choose(ctx, sender, named, cookies).await {
-        Ok(chosen) => {
-            ctx.store.sign_out_grant(chosen.token.grant, ctx.now).await?;
-            Some(chosen.record.client.id.clone())
+    require_listed(ctx, sender).await?;
+    let mut clients = Vec::new();
+    for cookie in cookies.into_iter().filter(|cookie| named.is_none_or(|named| cookie.client == *named)) {
+        let record = ctx.store.find_client(&cookie.client).await?;
+        let listed = match (sender, &record) {
+            (Sender::NoBrowser, _) => true,
+            (Sender::Script { origin, .. }, Some(record)) => record.client.lists_origin(origin),
+            (Sender::Script { .. }, None) => false,
+        };
+        if !listed {
+            continue;
         }
-        Err(refusal) if refusal.row == &SIGN_IN_AGAIN => named.cloned(),
-        Err(refusal) => return Err(refusal),
-    };
+        if let Some(token) = ctx.refresh_tokens.open(&cookie.value) {
+            ctx.store.sign_out_grant(token.grant, ctx.now).await?;
+        }
+        clients.push(cookie.client);
+    }
     if let Some(session) = session
         && let Some((session, user)) = ctx.store.find_session(session, ctx.now).await?
     {
         ctx.store.end_session(user.id, session.id, ctx.now).await?;
     }
-    Ok(LoggedOut { client })
+    Ok(LoggedOut { clients })
+}
+
+/// A script's origin has to be listed by some client. BB-12.
+async fn require_listed(ctx: &Ctx, sender: &Sender) -> Result<(), Refusal> {
+    match sender {
+        Sender::Script { origin, .. } if ctx.store.clients_of_origin(origin.as_str()).await?.is_empty() => {
+            Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")))
+        }
+        _ => Ok(()),
+    }
 }

@@ -117,7 +117,7 @@ pub(crate) async fn logout(_: &App, incoming: &Incoming) -> Result<Response, Ref
     let done = first_party::logout(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     set_cookie(&mut response, &cookies::delete(cookies::SESSION));
-    if let Some(client) = done.client {
+    for client in done.clients {
         set_cookie(&mut response, &cookies::delete(&format!("{}{client}", cookies::REFRESH)));
     }
     Ok(response)

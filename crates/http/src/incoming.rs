@@ -86,6 +86,10 @@ impl Incoming {
         if self.media_type() != Some("application/json") {
             return Err((&COOKIE_CONTENT_TYPE).into());
         }
+        // serde reads structs from arrays too; an object is what was agreed on.
+        if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+            return Err(Refusal::from(&COOKIE_JSON).with_detail("not an object"));
+        }
         // What serde says may repeat what was sent, a password for one: only where it went wrong is told.
         serde_json::from_slice(&self.body).map_err(|error| {
             Refusal::from(&COOKIE_JSON).with_detail(format!("line {} column {}", error.line(), error.column()))

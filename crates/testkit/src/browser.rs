@@ -13,7 +13,8 @@ use crate::seeds;
 use crate::server::TestServer;
 
 /// What Chromium 140 on Linux says it is.
-const USER_AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+const USER_AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 /// One browser profile, talking to one server.
 pub struct Browser<'s> {
@@ -49,7 +50,9 @@ impl Landing {
     pub fn outside(self) -> String {
         match self {
             Self::Outside(url) => url,
-            Self::Page(reply) => html::continuation(reply.text()).unwrap_or_else(|| panic!("the browser stayed: {reply}")),
+            Self::Page(reply) => {
+                html::continuation(reply.text()).unwrap_or_else(|| panic!("the browser stayed: {reply}"))
+            }
         }
     }
 }
@@ -114,7 +117,10 @@ impl<'s> Browser<'s> {
     /// address that was typed in.
     pub async fn step(&mut self, from: Option<&str>, target: &str) -> Reply {
         let call = self.common(&Method::GET, target, from, true);
-        let call = call.header("sec-fetch-mode", "navigate").header("sec-fetch-dest", "document").header("sec-fetch-user", "?1");
+        let call = call
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document")
+            .header("sec-fetch-user", "?1");
         self.finish(call).await
     }
 

@@ -125,7 +125,8 @@ impl<'a> Call<'a> {
 
     /// Send it; nothing is checked.
     pub async fn send_unchecked(self) -> Reply {
-        let mut request = Request::builder().method(self.method.clone()).uri(&self.target).body(Body::from(self.body)).unwrap();
+        let mut request =
+            Request::builder().method(self.method.clone()).uri(&self.target).body(Body::from(self.body)).unwrap();
         request.extensions_mut().insert(ConnectInfo(self.peer));
         if let Some(host) = self.host {
             request.headers_mut().insert(header::HOST, host.parse().unwrap());

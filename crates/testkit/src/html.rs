@@ -16,7 +16,16 @@ pub struct Form {
 /// Undo the escaping of a template.
 #[must_use]
 pub fn unescape(text: &str) -> String {
-    let named = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&#x27;", "'"), ("&lt;", "<"), ("&#60;", "<"), ("&gt;", ">"), ("&#62;", ">")];
+    let named = [
+        ("&quot;", "\""),
+        ("&#34;", "\""),
+        ("&#39;", "'"),
+        ("&#x27;", "'"),
+        ("&lt;", "<"),
+        ("&#60;", "<"),
+        ("&gt;", ">"),
+        ("&#62;", ">"),
+    ];
     let text = named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
     text.replace("&#38;", "&").replace("&amp;", "&")
 }
@@ -42,10 +51,11 @@ pub fn forms(page: &str) -> Vec<Form> {
     pieces
         .map(|piece| {
             let head = format!(" {}", piece.split('>').next().unwrap());
-            let inputs = tags(piece, "input").map(|tag| format!(" {tag}")).filter(|tag| {
-                attribute(tag, "type").as_deref() != Some("checkbox") || tag.ends_with(" checked")
-            });
-            let fields = inputs.filter_map(|tag| Some((attribute(&tag, "name")?, attribute(&tag, "value").unwrap_or_default())));
+            let inputs = tags(piece, "input")
+                .map(|tag| format!(" {tag}"))
+                .filter(|tag| attribute(tag, "type").as_deref() != Some("checkbox") || tag.ends_with(" checked"));
+            let fields =
+                inputs.filter_map(|tag| Some((attribute(&tag, "name")?, attribute(&tag, "value").unwrap_or_default())));
             Form {
                 action: attribute(&head, "action").unwrap_or_default(),
                 method: attribute(&head, "method").unwrap_or_default(),
@@ -78,7 +88,10 @@ mod tests {
                     <input type=\"checkbox\" name=\"no\" value=\"1\"><input name=\"yes\" type=\"checkbox\" value=\"1\" checked></form>\
                     <a class=\"b\" id=\"continue\" href=\"https://a/?b=c&#38;d=e\">go</a>";
         let form = form(page, "/x").unwrap_or_default();
-        assert_eq!(form.fields.into_iter().collect::<Vec<_>>(), [("tx".into(), "1&2".into()), ("yes".into(), "1".into())]);
+        assert_eq!(
+            form.fields.into_iter().collect::<Vec<_>>(),
+            [("tx".into(), "1&2".into()), ("yes".into(), "1".into())]
+        );
         assert_eq!(continuation(page).as_deref(), Some("https://a/?b=c&d=e"));
     }
 }

@@ -16,7 +16,11 @@ pub fn check(reply: &Reply, https: bool) {
     if is(reply, "text/html") {
         page(reply);
     } else if reply.status != StatusCode::NOT_MODIFIED {
-        assert_eq!(reply.header("content-security-policy"), Some("default-src 'none'; frame-ancestors 'none'"), "{reply}");
+        assert_eq!(
+            reply.header("content-security-policy"),
+            Some("default-src 'none'; frame-ancestors 'none'"),
+            "{reply}"
+        );
     }
     if is(reply, "application/json") && reply.status.is_client_error() {
         oauth_error(reply);
@@ -32,9 +36,15 @@ fn everywhere(reply: &Reply, https: bool) {
     let header = |name| reply.header(name);
     assert_eq!(header("x-content-type-options"), Some("nosniff"), "{reply}");
     assert_eq!(header("x-frame-options"), Some("DENY"), "{reply}");
-    assert!(header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")), "{reply}");
+    assert!(
+        header("content-security-policy").is_some_and(|policy| policy.contains("frame-ancestors 'none'")),
+        "{reply}"
+    );
     assert!(matches!(header("referrer-policy"), Some("same-origin" | "no-referrer" | "origin")), "{reply}");
-    assert!(matches!(header("cross-origin-resource-policy"), Some("same-origin" | "same-site" | "cross-origin")), "{reply}");
+    assert!(
+        matches!(header("cross-origin-resource-policy"), Some("same-origin" | "same-site" | "cross-origin")),
+        "{reply}"
+    );
     assert!(header("x-request-id").is_some_and(|id| id.len() == 16), "{reply}");
     let hsts = https.then_some("max-age=63072000; includeSubDomains");
     assert_eq!(header("strict-transport-security"), hsts, "{reply}");
@@ -83,7 +93,9 @@ fn cookies(reply: &Reply) {
 fn cors(reply: &Reply) {
     match reply.header("access-control-allow-origin") {
         None => {
-            for name in ["access-control-allow-credentials", "access-control-expose-headers", "access-control-allow-methods"] {
+            for name in
+                ["access-control-allow-credentials", "access-control-expose-headers", "access-control-allow-methods"]
+            {
                 assert_eq!(reply.header(name), None, "{reply}");
             }
         }
@@ -103,14 +115,17 @@ fn page(reply: &Reply) {
     for unsafe_word in ["unsafe-inline", "unsafe-eval", "*", "http:", "https:"] {
         assert!(!policy.contains(unsafe_word), "{policy}");
     }
-    let nonce = policy.split_once("script-src 'nonce-").and_then(|(_, rest)| rest.split_once('\'')).map(|(nonce, _)| nonce);
+    let nonce =
+        policy.split_once("script-src 'nonce-").and_then(|(_, rest)| rest.split_once('\'')).map(|(nonce, _)| nonce);
     let Some(nonce) = nonce else {
         // The list of the SDK's errors is a document without scripts.
         assert!(!reply.text().contains("<script"), "{reply}");
         return;
     };
     assert_eq!(nonce.len(), 24, "128 bits in base64: {policy}");
-    for directive in ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"] {
+    for directive in
+        ["default-src 'none'", "form-action 'self'", "base-uri 'none'", "require-trusted-types-for 'script'"]
+    {
         assert!(policy.contains(directive), "{policy}");
     }
     assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");

@@ -37,10 +37,13 @@ impl Jar {
 
     /// The `Cookie` header of a request; `cross_site`: nothing, or whether it is a top-level navigation by GET.
     pub(crate) fn header(&self, cross_site: Option<bool>, now: Timestamp) -> Option<String> {
-        let sent = self.0.iter().filter(|kept| kept.expires.is_none_or(|expires| now < expires)).filter(|kept| match cross_site {
-            None => true,
-            Some(navigation) => navigation && !kept.strict,
-        });
+        let sent =
+            self.0.iter().filter(|kept| kept.expires.is_none_or(|expires| now < expires)).filter(
+                |kept| match cross_site {
+                    None => true,
+                    Some(navigation) => navigation && !kept.strict,
+                },
+            );
         let pairs: Vec<String> = sent.map(|kept| format!("{}={}", kept.name, kept.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }

@@ -40,7 +40,8 @@ pub fn capture() -> Logs {
     static LOGS: OnceLock<Logs> = OnceLock::new();
     LOGS.get_or_init(|| {
         let logs = Logs::default();
-        let subscriber = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(logs.clone());
+        let subscriber =
+            tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(logs.clone());
         tracing::subscriber::set_global_default(subscriber.finish()).expect("nobody else keeps the logs");
         logs
     })

@@ -30,7 +30,8 @@ pub fn dump(server: &TestServer) -> Dump {
         let mut rows = connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY 1")).unwrap();
         let columns: Vec<String> = rows.column_names().into_iter().map(ToOwned::to_owned).collect();
         let read = rows.query_map([], |row| {
-            let cells = columns.iter().enumerate().map(|(index, column)| Ok(format!("{column}={}", cell(row.get_ref(index)?))));
+            let cells =
+                columns.iter().enumerate().map(|(index, column)| Ok(format!("{column}={}", cell(row.get_ref(index)?))));
             cells.collect::<rusqlite::Result<Vec<_>>>().map(|cells| cells.join(" "))
         });
         (name.clone(), read.unwrap().map(Result::unwrap).collect())

@@ -102,7 +102,8 @@ fn origins(texts: &[&str]) -> Vec<Origin> {
 
 /// Register a client, with [`secret`] if its type keeps one. One that exists is changed.
 pub async fn put_client(server: &TestServer, client: Client) {
-    let secrets = if client.client_type.is_confidential() { vec![secret_handle(client.id.as_str()).hash()] } else { vec![] };
+    let secrets =
+        if client.client_type.is_confidential() { vec![secret_handle(client.id.as_str()).hash()] } else { vec![] };
     let now = server.ctx().now;
     let record = ClientRecord { client, secrets, created_at: now, updated_at: now };
     if server.store.add_client(record.clone()).await.unwrap() == AddClient::IdTaken {
@@ -167,7 +168,10 @@ pub(crate) async fn plant(server: &TestServer, cost: Cost) {
     let demo = spa(DEMO, DEMO_REDIRECT, &[APP_ORIGIN, &issuer, SHARED_ORIGIN]);
     let demo = Client { first_party: true, post_logout_redirect_uris: uris(&["https://app.example.com/"]), ..demo };
     let admin = spa(ADMIN, "https://admin.example.com/cb", &[ADMIN_ORIGIN, SHARED_ORIGIN]);
-    let cli = Client { redirect_uris: uris(&["http://127.0.0.1/cb", "com.example.cli:/cb"]), ..client(CLI, ClientType::Native) };
+    let cli = Client {
+        redirect_uris: uris(&["http://127.0.0.1/cb", "com.example.cli:/cb"]),
+        ..client(CLI, ClientType::Native)
+    };
     let robot = Client { scope: Scope::parse("read write openid").unwrap(), ..client(ROBOT, ClientType::Service) };
     let partner = spa(PARTNER, "https://partner.example.com/cb", &[PARTNER_ORIGIN]);
     let foreign = spa(FOREIGN, FOREIGN_REDIRECT, &[FOREIGN_ORIGIN]);

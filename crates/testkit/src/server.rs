@@ -164,12 +164,8 @@ impl TestServer {
     pub async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = Serving {
-            listener,
-            router: self.router(),
-            proxies: self.proxies.clone(),
-            grace: Duration::from_secs(1),
-        };
+        let serving =
+            Serving { listener, router: self.router(), proxies: self.proxies.clone(), grace: Duration::from_secs(1) };
         tokio::spawn(brama_http::serve(serving, std::future::pending()));
         address
     }
