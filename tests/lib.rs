@@ -3,6 +3,21 @@
 #![cfg(test)]
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod account;
+mod addresses;
 mod api_auth;
+mod bad_input;
+mod consent;
+mod csrf;
+mod enumeration;
+mod headers;
 mod oauth2;
+mod races;
+mod routes;
+mod secrets;
+mod sessions;
+mod sign_in;
+mod sockets;
 mod support;
+mod throttle;
+mod userinfo;

@@ -65,8 +65,9 @@ fn rust(vectors: &Option<String>) -> Vec<Step> {
     vec![
         Step::new("format", "cargo", &["fmt", "--all", "--check"]).fix("run `cargo fmt --all`"),
         Step::new("clippy", "cargo", &clippy),
+        // A doc comment of a command is its help text too, where `<…>` around an address would be in the way.
         Step::new("rustdoc", "cargo", &["doc", "--workspace", "--no-deps", "--quiet"])
-            .env("RUSTDOCFLAGS", "-D warnings"),
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::bare_urls"),
         // With all targets, the program gets the same dependencies as the tests, and nothing is compiled twice.
         Step::new("build", "cargo", &["build", "--workspace", "--all-targets"]),
         test,
@@ -107,6 +108,8 @@ fn report(done: &[Outcome]) -> Result<(), String> {
     if let Some(problem) = &problem {
         println!("\nstopped at {problem}");
     }
-    println!("\n{total}");
+    if total != Count::default() {
+        println!("\n{total}");
+    }
     problem.map_or(Ok(()), |_| Err("a step failed".to_owned()))
 }

@@ -120,7 +120,7 @@ pub struct Refreshed {
     pub minted: Minted,
     /// The client it is for.
     pub client: ClientId,
-    /// Whether the cookie should outlive the browser: as its session.
+    /// Whether the refresh token was replaced, so that the cookie has to be.
     pub replaced: bool,
 }
 
