@@ -155,6 +155,13 @@ impl Ctx {
         self.random().map(Handle::from_random)
     }
 
+    /// Whole seconds from now until then, at least 0, rounded up: what is stored is cut to milliseconds.
+    #[must_use]
+    pub fn seconds_until(&self, at: Timestamp) -> i64 {
+        let millis = at.as_millisecond() - self.now.as_millisecond();
+        millis.max(0).saturating_add(999) / 1000
+    }
+
     /// The instant so far from now.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use brama_store::grant::{NewGrant, Presentation, Presenter};
 
 use crate::context::Ctx;
 use crate::login::password;
-use crate::login::session::{self, BegunSession, BrowserFacts};
+use crate::login::session::{self, BegunSession, BrowserFacts, Keep};
 use crate::login::throttle::Source;
 use crate::token::issue::{Approval, Minted, issue};
 use crate::token::{Delivery, refresh_token};
@@ -53,7 +53,7 @@ pub async fn login(ctx: &Ctx, sender: &Sender, login: Login<'_>) -> Result<Logge
     let record = client_of(ctx, sender, login.client).await?;
     let client = &record.client;
     let proven = password::verify(ctx, login.username, login.password, login.source).await?;
-    let begun = session::begin(ctx, &proven, login.browser, false).await?;
+    let begun = session::begin(ctx, &proven, login.browser, Keep::Lasting).await?;
     let new = NewGrant {
         id: GrantId::new(ctx.now, ctx.random()?),
         user: proven.user().id,

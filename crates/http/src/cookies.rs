@@ -71,9 +71,10 @@ pub(crate) fn browser(secret: &Handle<kind::Browser>, seconds: i64) -> String {
     lasting(base(BROWSER.to_owned(), secret.to_wire(), SameSite::Lax), Some(seconds))
 }
 
-/// Set the refresh cookie of a client, for as long as its grant lives. A2.
-pub(crate) fn refresh(client: &ClientId, token: &RefreshToken, seconds: i64) -> String {
-    lasting(base(format!("{REFRESH}{client}"), token.as_str().to_owned(), SameSite::Strict), Some(seconds))
+/// Set the refresh cookie of a client. `seconds`: as long as its grant lives (A2), where its session outlives the browser
+/// too; otherwise it ends with the browser. SE-9.
+pub(crate) fn refresh(client: &ClientId, token: &RefreshToken, seconds: Option<i64>) -> String {
+    lasting(base(format!("{REFRESH}{client}"), token.as_str().to_owned(), SameSite::Strict), seconds)
 }
 
 /// Remember the chosen language for a year. It says nothing secret, but scripts need not read it either.

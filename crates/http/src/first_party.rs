@@ -74,10 +74,10 @@ pub(crate) async fn login(_: &App, incoming: &Incoming) -> Result<Response, Refu
     let mut response = tokens(&done.minted);
     // The refresh cookie outlives the browser (A2). The session cookie, which binds it (design §5), has to last as long:
     // else a lost answer after a restart would sign the person out.
-    let seconds = done.session.session.lifetime.expires_at.duration_since(incoming.ctx.now).as_secs();
+    let seconds = incoming.ctx.seconds_until(done.session.session.lifetime.expires_at);
     set_cookie(&mut response, &cookies::session(&done.session.secret, Some(seconds)));
     if let Some(token) = &done.minted.refresh_token {
-        set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.refresh_expires_in));
+        set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.cookie_seconds));
     }
     Ok(response)
 }
@@ -103,7 +103,7 @@ async fn refresh(incoming: &Incoming, client: Option<ClientId>, usage: Use) -> R
         first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash(), usage).await?;
     let mut response = tokens(&done.minted);
     if let Some(token) = done.minted.refresh_token.as_ref().filter(|_| done.replaced) {
-        set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.refresh_expires_in));
+        set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.cookie_seconds));
     }
     Ok(response)
 }

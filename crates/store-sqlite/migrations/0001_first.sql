@@ -112,6 +112,7 @@ CREATE TABLE app_grant (
     amr         TEXT    NOT NULL,
     acr         TEXT    NOT NULL,
     offline     INTEGER NOT NULL,
+    lasting     INTEGER NOT NULL, -- as its session's cookie was when it was given
     created_at  INTEGER NOT NULL,
     expires_at  INTEGER NOT NULL,
     generation  INTEGER NOT NULL,

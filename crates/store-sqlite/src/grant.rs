@@ -32,6 +32,7 @@ fn read(row: &Row<'_>) -> Result<(Grant, bool), Unavailable> {
         resource: get(row, "resource")?,
         authentication: authentication("app_grant", get(row, "auth_time")?, &amr, get(row, "acr")?)?,
         offline: get(row, "offline")?,
+        lasting: get(row, "lasting")?,
         created_at: timestamp("app_grant", get(row, "created_at")?)?,
         expires_at: timestamp("app_grant", get(row, "expires_at")?)?,
         lineage: Lineage {
@@ -54,8 +55,9 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
     change(
         connection,
         "INSERT INTO app_grant (id, user_id, epoch, client_id, session_id, scope, resource, auth_time, amr, acr, offline,
-             created_at, expires_at, generation, rotated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?12)",
+             lasting, created_at, expires_at, generation, rotated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+             (SELECT persistent FROM session WHERE id = ?5), ?12, ?13, 0, ?12)",
         (
             new.id.as_bytes(),
             new.user.as_bytes(),

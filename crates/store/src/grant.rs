@@ -96,6 +96,8 @@ pub struct Grant {
     pub authentication: Authentication,
     /// Whether it outlives the session: `offline_access`. TE-30.
     pub offline: bool,
+    /// Whether its session's cookie outlives the browser, which its refresh cookie then does too. SE-9.
+    pub lasting: bool,
     /// When it was given.
     pub created_at: Timestamp,
     /// Its end; refreshing does not move it. TE-30.

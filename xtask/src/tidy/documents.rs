@@ -19,7 +19,7 @@ pub(super) fn every_crate_is_named(files: &[File]) -> Vec<String> {
         .collect()
 }
 
-/// Every path in backticks is one: from the top, or from the sources of a crate (`flows/token/issue`, `http/routes.rs`).
+/// Every path in backticks is one: from the top, or from a crate or its sources (`flows/token/issue`, `http/routes.rs`).
 pub(super) fn named_paths_exist(files: &[File]) -> Vec<String> {
     let Some(page) = files.iter().find(|file| file.path == ARCHITECTURE) else { return Vec::new() };
     let exists = |path: &str| is_there(files, path) || is_there(files, &format!("{path}.rs"));
@@ -33,7 +33,7 @@ pub(super) fn named_paths_exist(files: &[File]) -> Vec<String> {
         if !a_crate && !exists(first) {
             continue;
         }
-        let in_crate = || exists(&format!("crates/{first}/src/{rest}"));
+        let in_crate = || exists(&format!("crates/{span}")) || exists(&format!("crates/{first}/src/{rest}"));
         if !(exists(span) || a_crate && in_crate()) {
             wrong.push(format!("{ARCHITECTURE}:{line}: there is no `{span}`; correct the name"));
         }

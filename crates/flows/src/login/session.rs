@@ -26,21 +26,26 @@ pub struct BegunSession {
     pub secret: Handle<kind::Session>,
 }
 
+/// How long a sign-in is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Until the browser is closed: the sign-in page, by default. SE-9.
+    UntilClosed,
+    /// Over restarts of the browser, for the usual time: an app's own sign-in, whose refresh cookie lasts. A2.
+    Lasting,
+    /// Over restarts, and longer: "keep me signed in".
+    Remembered,
+}
+
 /// Begin a session: always a new secret; the browser's old one is dead afterwards. SE-5, SE-7.
 ///
 /// # Errors
 /// `invalid_credentials` if the account changed while the password was checked (SE-14); an unavailable store.
-pub async fn begin(
-    ctx: &Ctx,
-    proven: &ProvenUser,
-    browser: BrowserFacts,
-    remember: bool,
-) -> Result<BegunSession, Refusal> {
+pub async fn begin(ctx: &Ctx, proven: &ProvenUser, browser: BrowserFacts, keep: Keep) -> Result<BegunSession, Refusal> {
     let settings = ctx.settings.sessions;
-    let (idle, absolute) = if remember {
-        (settings.remember_idle, settings.remember_absolute)
-    } else {
-        (settings.idle, settings.absolute)
+    let (idle, absolute) = match keep {
+        Keep::Remembered => (settings.remember_idle, settings.remember_absolute),
+        Keep::UntilClosed | Keep::Lasting => (settings.idle, settings.absolute),
     };
     let secret = ctx.handle::<kind::Session>()?;
     let new = NewSession {
@@ -52,7 +57,7 @@ pub async fn begin(
         lifetime: Lifetime {
             idle_seconds: u32::try_from(idle.as_secs()).unwrap_or(u32::MAX),
             expires_at: ctx.after(absolute)?,
-            persistent: remember,
+            persistent: keep != Keep::UntilClosed,
         },
         device: browser.device,
         replaces: browser.session,

@@ -10,7 +10,7 @@ use brama_protocol::oidc::id_token::{IdTokenClaims, at_hash};
 use brama_protocol::refresh_token::RefreshToken;
 use brama_protocol::scope::GrantedScope;
 use brama_store::grant::Grant;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::context::Ctx;
 use crate::keys::Keyring;
@@ -62,8 +62,8 @@ pub struct Minted {
     pub refresh_token: Option<RefreshToken>,
     /// Where the refresh token goes.
     pub delivery: Delivery,
-    /// How long the refresh token lives, seconds.
-    pub refresh_expires_in: i64,
+    /// How long its cookie is kept, seconds; nothing: until the browser is closed. SE-9.
+    pub cookie_seconds: Option<i64>,
     /// The ID token, for OpenID requests.
     pub id_token: Option<String>,
 }
@@ -118,15 +118,9 @@ fn minted(
         scope: scope.scope().to_string(),
         refresh_token,
         delivery,
-        refresh_expires_in: seconds_until(ctx, grant.expires_at),
+        cookie_seconds: grant.lasting.then(|| ctx.seconds_until(grant.expires_at)),
         id_token,
     }
-}
-
-/// Whole seconds until then, rounded up: what is stored is cut to milliseconds.
-fn seconds_until(ctx: &Ctx, at: Timestamp) -> i64 {
-    let millis = at.as_millisecond() - ctx.now.as_millisecond();
-    millis.max(0).saturating_add(999) / 1000
 }
 
 /// 16 random bytes in base64url: what makes a `jti` unique.
@@ -215,7 +209,7 @@ fn machine(ctx: &Ctx, client: &Client, scope: &GrantedScope, resource: Option<&s
         scope: scope.scope().to_string(),
         refresh_token: None,
         delivery: Delivery::None,
-        refresh_expires_in: 0,
+        cookie_seconds: None,
         id_token: None,
     })
 }

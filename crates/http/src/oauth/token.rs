@@ -36,7 +36,7 @@ pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refus
     );
     if let (Delivery::Cookie, Some(token)) = (minted.delivery, refresh) {
         let client = Credentials::parse(&headers, &parameters)?.client().clone();
-        set_cookie(&mut response, &cookies::refresh(&client, token, minted.refresh_expires_in));
+        set_cookie(&mut response, &cookies::refresh(&client, token, minted.cookie_seconds));
     }
     Ok(response)
 }

@@ -4,6 +4,7 @@ use axum::response::Response;
 use brama_flows::authorize::begin::Browser;
 use brama_flows::authorize::interact::{self, Opened, Restart};
 use brama_flows::csrf::Form;
+use brama_flows::login::session::Keep;
 use brama_flows::login::{password, session};
 use brama_pages::{SignIn, SignInProblem};
 use brama_protocol::error::{CREDENTIALS, OVERLOADED, Refusal, TOO_MANY};
@@ -153,7 +154,7 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
                 opened.map_or_else(|| "/account".to_owned(), |opened| continuation::address(opened.authorization.id));
             // 303: the browser must not send the password on. AZ-16.
             let mut response = see_other(&target);
-            let seconds = begun.session.lifetime.expires_at.duration_since(ctx.now).as_secs();
+            let seconds = ctx.seconds_until(begun.session.lifetime.expires_at);
             set_cookie(&mut response, &cookies::session(&begun.secret, typed.remember.then_some(seconds)));
             set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
             Ok(response)
@@ -181,7 +182,8 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
 
 async fn sign_in(incoming: &Incoming, typed: &Typed) -> Result<session::BegunSession, Refusal> {
     let proven = password::verify(&incoming.ctx, &typed.username, &typed.password, incoming.source).await?;
-    session::begin(&incoming.ctx, &proven, incoming.browser_facts(), typed.remember).await
+    let keep = if typed.remember { Keep::Remembered } else { Keep::UntilClosed };
+    session::begin(&incoming.ctx, &proven, incoming.browser_facts(), keep).await
 }
 
 fn shown_again(
