@@ -18,7 +18,9 @@ async fn targets(server: &TestServer) -> Vec<Target> {
     let mut browser = crate::support::logged_in(server).await;
     let account = browser.step(None, "/account").await;
     let sign_out = browser.step(None, "/oauth2/logout").await;
-    let sign_in = browser.step(None, "/sign-in").await;
+    let again = [("prompt", "login")];
+    server.clock.advance_seconds(1);
+    let sign_in = browser.authorize(&brama_testkit::RelyingParty::shop(), &again).await.page();
     let consent = browser.authorize(&brama_testkit::RelyingParty::shop(), &[]).await.page();
     let jar = format!("{SESSION}={}; {TX}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(TX).unwrap());
     let of = |page: &Reply, action: &'static str, extra: &[(&str, &str)]| {

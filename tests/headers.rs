@@ -161,7 +161,8 @@ x-request-id: …";
         head(&server.get(&style).send().await),
         format!(
             "200\ncache-control: public, max-age=31536000, immutable\ncontent-length: …\n{policy}\n\
-             content-type: text/css; charset=utf-8\ncross-origin-resource-policy: same-origin\netag: …\n{common}"
+             content-type: text/css; charset=utf-8\ncross-origin-resource-policy: same-origin\netag: …\n{}",
+            common.replace("\nx-content", "\nvary: accept-encoding\nx-content")
         )
     );
     let script = server.get("/sdk/brama.js").send().await.expect(200);

@@ -71,6 +71,7 @@ async fn live(server: &TestServer) -> Vec<(&'static str, String)> {
         secrets.push(("refreshed", secret_part(&reply.cookie_value(DEMO_RT).unwrap())));
         secrets.push(("access token", secret_part(&reply.member("access_token"))));
     }
+    server.clock.advance_seconds(1);
     let landing = browser.authorize(&shop, &[("prompt", "login")]).await;
     let page = landing.page();
     let form = html::form(page.text(), "/sign-in").unwrap();

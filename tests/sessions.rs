@@ -82,6 +82,7 @@ async fn se7_another_person_in_the_same_browser_ends_the_first_session() {
     let mut browser = at_the_page(&server, false).await;
     let answer = browser.sign_in_for(&shop).await;
     let of_olena = Tokens::of(&shop.redeem(&server, answer.code()).await);
+    server.clock.advance_seconds(1);
     let landing = browser.authorize(&shop, &[("prompt", "login")]).await;
     let answer = browser.complete_as(landing, seeds::TARAS, seeds::PASSWORD).await;
     let of_taras = Tokens::of(&shop.redeem(&server, answer.code()).await);

@@ -151,6 +151,7 @@ async fn se5_planted_cookies_are_dead_after_the_sign_in() {
     let reply = attacker.submit_step(&form(&page), &[("username", seeds::TARAS), ("password", seeds::PASSWORD)]).await;
     let (tx, session) = (attacker.jar.get(TX).unwrap().to_owned(), reply.cookie_value(SESSION).unwrap());
     let made_up = "A".repeat(43);
+    server.clock.advance_seconds(1);
     for (planted_tx, planted_session) in [(&tx, &session), (&made_up, &made_up)] {
         let mut victim = Browser::new(&server);
         victim.jar.plant(TX, planted_tx);

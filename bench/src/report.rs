@@ -17,6 +17,7 @@ pub(crate) struct Report {
     version: &'static str,
     machine: Machine,
     seconds: f64,
+    rounds: u32,
     /// Empty: everything was measured.
     only: Vec<String>,
     pub(crate) start: StartTimes,
@@ -47,11 +48,12 @@ fn machine() -> Machine {
 }
 
 impl Report {
-    pub(crate) fn new(only: &[String], plan: Plan) -> Self {
+    pub(crate) fn new(only: &[String], plan: Plan, rounds: u32) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             machine: machine(),
             seconds: plan.time.as_secs_f64(),
+            rounds,
             only: only.to_vec(),
             start: StartTimes::default(),
             idle_kib: 0,
@@ -97,7 +99,8 @@ fn row(f: &mut fmt::Formatter<'_>, measured: &Measured, last: &str) -> fmt::Resu
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Machine { cores, processor, load } = &self.machine;
-        writeln!(f, "\n{cores} × {processor}, load {load} at the beginning; {} s each\n", self.seconds)?;
+        let (seconds, rounds) = (self.seconds, self.rounds);
+        writeln!(f, "\n{cores} × {processor}, load {load} at the beginning; best of {rounds} × {seconds} s each\n")?;
         let head = ["at once", "/s", "p50", "p99", "max", "CPU"];
         let [at_once, per_second, p50, p99, max, cpu] = head;
         let columns = format!("{at_once:>7} {per_second:>9} {p50:>9} {p99:>9} {max:>9} {cpu:>9}");

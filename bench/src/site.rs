@@ -73,7 +73,11 @@ impl Site {
         let robot = place.run(&["client", "add", SERVICE, "--type", "service", "--scope", "orders:read", "--json"])?;
         let robot: serde_json::Value = serde_json::from_str(&robot)?;
         let secret = robot.get("client_secret").and_then(serde_json::Value::as_str).context("no secret")?.to_owned();
-        Ok(Self { server: start()?, secret, first_start, _folder: folder })
+        // The quickest of three starts.
+        let quickest = start()?.start.min(start()?.start);
+        let mut server = start()?;
+        server.start = server.start.min(quickest);
+        Ok(Self { server, secret, first_start, _folder: folder })
     }
 
     /// How long it took to start.

@@ -266,14 +266,19 @@ async fn bb12_the_origin_of_one_client_is_worth_nothing_for_another() {
     let server = server().await;
     let jar = fresh(&server).await;
     let before = rows::dump(&server);
-    for path in ["/api/auth/refresh", "/api/auth/logout"] {
-        for origin in [seeds::ADMIN_ORIGIN, seeds::PARTNER_ORIGIN, seeds::FOREIGN_ORIGIN] {
-            for body in [json!({}), json!({"client_id": seeds::DEMO})] {
-                let reply = server.post(path).cookie(&jar).script(origin, "same-site").json(&body).send().await;
-                let reply = reply.expect_error(403, "origin_not_allowed");
-                assert_no_cors(&reply);
-                assert_no_cookies(&reply);
-            }
+    let third_parties = [seeds::PARTNER_ORIGIN, seeds::FOREIGN_ORIGIN];
+    for body in [json!({}), json!({"client_id": seeds::DEMO})] {
+        for origin in third_parties.into_iter().chain([seeds::ADMIN_ORIGIN]) {
+            let call = server.post("/api/auth/refresh").cookie(&jar).script(origin, "same-site");
+            let reply = call.json(&body).send().await.expect_error(403, "origin_not_allowed");
+            assert_no_cors(&reply);
+            assert_no_cookies(&reply);
+        }
+        // LO-3: an app of somebody else's cannot sign people out of everything; it has its own cookie to give back.
+        for origin in third_parties {
+            let call = server.post("/api/auth/logout").cookie(&jar).script(origin, "same-site");
+            let reply = call.json(&body).send().await;
+            assert!(!reply.deletes_cookie(SESSION) && !reply.deletes_cookie(DEMO_RT), "{reply}");
         }
     }
     assert_unchanged(&server, &before);

@@ -26,7 +26,7 @@ pub(crate) struct Operation {
     pub(crate) takes: f64,
 }
 
-/// Measure what is wanted.
+/// Measures what is wanted.
 struct Runner<'a> {
     site: &'a Site,
     plan: Plan,

@@ -52,7 +52,7 @@ pub async fn person(ctx: &Ctx, token: &str, resource: Resource) -> Result<Bearer
     if resource == Resource::UserInfo && !scope.contains("openid") {
         return Err((&SCOPE_SHORT).into());
     }
-    Ok(Bearer { user, sub: claims.sub, scope })
+    Ok(Bearer { sub: user.id.to_string(), user, scope })
 }
 
 impl Bearer {

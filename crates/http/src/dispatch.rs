@@ -17,8 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 use brama_flows::Ctx;
 use brama_flows::login::throttle::Source;
 use brama_protocol::error::{
-    FORM_NOT_OURS, INTERNAL, METHOD_NOT_ALLOWED, NOT_A_FETCH, NOT_FOUND, Refusal, STORAGE_BUSY, TARGET_TOO_LONG,
-    TOO_LARGE, TOO_SLOW, WRONG_HOST,
+    BAD_BODY, FORM_NOT_OURS, INTERNAL, METHOD_NOT_ALLOWED, NOT_A_FETCH, NOT_FOUND, Refusal, STORAGE_BUSY,
+    TARGET_TOO_LONG, TOO_LARGE, TOO_SLOW, WRONG_HOST,
 };
 use brama_protocol::limits;
 use brama_protocol::origin::Origin;
@@ -234,7 +234,7 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
     match tokio::time::timeout(Duration::from_secs(limits::BODY_READ_SECONDS), collected).await {
         Err(_) => Err((&TOO_SLOW).into()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err((&TOO_LARGE).into()),
-        Ok(Err(error)) => Err(Refusal::from(&TOO_SLOW).with_detail(error.to_string())),
+        Ok(Err(error)) => Err(Refusal::from(&BAD_BODY).with_detail(error.to_string())),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
 }

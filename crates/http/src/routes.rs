@@ -136,8 +136,8 @@ pub const ROUTES: &[Route] = table! {
     GET  "/oauth2/authorize"                         Page   Public        Navigation     NoStore   None                  NONE  oauth::authorize::get;
     POST "/oauth2/authorize"                         Page   Public        CrossSiteForm  NoStore   None                  FORM  oauth::authorize::post;
     POST "/oauth2/token"                             OAuth  Client        NoCookies      NoStore   ListedWithCredentials FORM  oauth::token::post;
-    GET  "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                NONE  oidc::userinfo::userinfo;
-    POST "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                FORM  oidc::userinfo::userinfo;
+    GET  "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                NONE  oidc::userinfo::get;
+    POST "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                FORM  oidc::userinfo::post;
     GET  "/oauth2/logout"                            Page   Public        Navigation     NoStore   None                  NONE  oidc::logout::get;
     POST "/oauth2/logout"                            Page   Public        CrossSiteForm  NoStore   None                  FORM  oidc::logout::post;
     POST "/api/auth/login"                           Bearer RefreshCookie CookieEndpoint NoStore   ListedWithCredentials JSON  first_party::login;

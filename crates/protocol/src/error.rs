@@ -42,6 +42,8 @@ rows! {
     BAD_ENCODING = "B2005" 400 "invalid_request" "The parameters are not valid form-encoded UTF-8";
     /// The request took too long to arrive.
     TOO_SLOW = "B2006" 408 "invalid_request" "The request did not arrive in time";
+    /// A body that breaks off or whose chunks are broken.
+    BAD_BODY = "B2009" 400 "invalid_request" "The body of the request is broken";
     /// Too long a request target.
     TARGET_TOO_LONG = "B2007" 414 "invalid_request" "The URL is longer than this server reads";
     /// A form of ours came back without its token or from another site. WH-11.

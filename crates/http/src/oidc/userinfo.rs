@@ -10,21 +10,38 @@ use crate::app::App;
 use crate::incoming::Incoming;
 use crate::respond::json;
 
-/// `GET` and `POST /userinfo`.
-pub(crate) async fn userinfo(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
-    answer(incoming, Resource::UserInfo).await
+/// `GET /userinfo`.
+pub(crate) async fn get(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    answer(incoming, header_token(incoming)?, Resource::UserInfo).await
+}
+
+/// `POST /userinfo`: here alone the token may be in a form, and never in two places. OpenID Core §5.3.1; RS-1, RS-2.
+pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    let form = if incoming.body.is_empty() { None } else { incoming.form().ok() };
+    let in_form = match &form {
+        Some(form) => form.one("access_token").map_err(|_| Refusal::from(&TOKEN_MALFORMED))?,
+        None => None,
+    };
+    match (in_form, incoming.headers.contains_key(header::AUTHORIZATION)) {
+        (Some(_), true) => Err((&TOKEN_MALFORMED).into()),
+        (Some(token), false) => answer(incoming, token, Resource::UserInfo).await,
+        (None, _) => answer(incoming, header_token(incoming)?, Resource::UserInfo).await,
+    }
 }
 
 /// `GET /api/auth/me`.
 pub(crate) async fn me(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
-    answer(incoming, Resource::Me).await
+    answer(incoming, header_token(incoming)?, Resource::Me).await
 }
 
-async fn answer(incoming: &Incoming, resource: Resource) -> Result<Response, Refusal> {
-    let token = bearer::token(incoming.headers.get_all(header::AUTHORIZATION)).map_err(|error| match error {
+fn header_token(incoming: &Incoming) -> Result<&str, Refusal> {
+    bearer::token(incoming.headers.get_all(header::AUTHORIZATION)).map_err(|error| match error {
         BearerError::Missing => Refusal::from(&NO_TOKEN),
         BearerError::Malformed => Refusal::from(&TOKEN_MALFORMED),
-    })?;
+    })
+}
+
+async fn answer(incoming: &Incoming, token: &str, resource: Resource) -> Result<Response, Refusal> {
     let person = person(&incoming.ctx, token, resource).await?;
     Ok(json(StatusCode::OK, &person.claims()))
 }

@@ -1,7 +1,7 @@
 //! `/sign-in`. F1 to F6, A3, A6, T1; AZ-20.
 
 use axum::response::Response;
-use brama_flows::authorize::begin::Browser;
+use brama_flows::authorize::begin::{self, Browser};
 use brama_flows::authorize::interact::{self, Opened, Restart};
 use brama_flows::csrf::Form;
 use brama_flows::login::session::Keep;
@@ -143,6 +143,15 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
     let ours = !browser.new && ctx.csrf.is_valid(browser.secret.hash(), Form::SignIn, &typed.csrf);
     let gone = typed.tx.is_some() && opened.is_none();
     let too_late = opened.as_ref().is_some_and(|opened| opened.restarted == Some(Restart::TooOld));
+    if !ours
+        && let Some(opened) = &opened
+        && signed_in(incoming).await?.is_some()
+    {
+        // Another tab has signed in meanwhile and this form is of before: the sign-in goes on by itself. T5.
+        let mut response = see_other(&continuation::address(opened.authorization.id));
+        set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
+        return Ok(response);
+    }
     let problem = if !ours || gone || too_late { Some((SignInProblem::Expired, StatusCode::OK)) } else { None };
     let problem = problem.or_else(|| typed.is_incomplete().map(|problem| (problem, StatusCode::BAD_REQUEST)));
     if let Some((problem, status)) = problem {
@@ -150,13 +159,20 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
     }
     match sign_in(incoming, &typed).await {
         Ok(begun) => {
-            let target =
-                opened.map_or_else(|| "/account".to_owned(), |opened| continuation::address(opened.authorization.id));
+            // What the browser had before signing in, somebody may have planted: it is worth nothing afterwards. SE-5.
+            let fresh = Browser::of(ctx, None)?;
+            let target = match opened {
+                None => "/account".to_owned(),
+                Some(opened) => {
+                    let moved = begin::restart(ctx, &opened.authorization, &fresh).await?;
+                    continuation::address(moved.id)
+                }
+            };
             // 303: the browser must not send the password on. AZ-16.
             let mut response = see_other(&target);
             let seconds = ctx.seconds_until(begun.session.lifetime.expires_at);
             set_cookie(&mut response, &cookies::session(&begun.secret, typed.remember.then_some(seconds)));
-            set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
+            set_cookie(&mut response, &cookies::browser(&fresh.secret, continuation::cookie_seconds(app)));
             Ok(response)
         }
         Err(refusal) => {
