@@ -76,6 +76,13 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     if signed_in.is_some() && id.is_none() {
         return Ok(see_other("/account"));
     }
+    if let Some(opened) = &opened
+        && signed_in.is_some()
+        && opened.restarted.is_some()
+    {
+        // A step back to a page of before the sign-in: on to the app. A6.
+        return Ok(go_on(app, opened, &browser));
+    }
     let again = signed_in.is_some() && opened.is_some();
     let problem = match &opened {
         _ if id.is_some() && opened.is_none() => Some(SignInProblem::Expired),
@@ -148,9 +155,7 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
         && signed_in(incoming).await?.is_some()
     {
         // Another tab has signed in meanwhile and this form is of before: the sign-in goes on by itself. T5.
-        let mut response = see_other(&continuation::address(opened.authorization.id));
-        set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
-        return Ok(response);
+        return Ok(go_on(app, opened, &browser));
     }
     let problem = if !ours || gone || too_late { Some((SignInProblem::Expired, StatusCode::OK)) } else { None };
     let problem = problem.or_else(|| typed.is_incomplete().map(|problem| (problem, StatusCode::BAD_REQUEST)));
@@ -194,6 +199,13 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
             shown_again(app, incoming, &typed, opened, &browser, (problem, status, refusal.retry_after))
         }
     }
+}
+
+/// On to the dispatcher, with the cookie that the authorization belongs to.
+fn go_on(app: &App, opened: &Opened, browser: &Browser) -> Response {
+    let mut response = see_other(&continuation::address(opened.authorization.id));
+    set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
+    response
 }
 
 async fn sign_in(incoming: &Incoming, typed: &Typed) -> Result<session::BegunSession, Refusal> {
