@@ -6,7 +6,8 @@ use crate::support::{SESSION, Tokens, logged_in};
 
 fn form(page: &Reply, action: &str, field: &str) -> html::Form {
     let forms = html::forms(page.text()).into_iter();
-    let mut fitting = forms.filter(|form| form.action == action && (field.is_empty() || form.fields.contains_key(field)));
+    let mut fitting =
+        forms.filter(|form| form.action == action && (field.is_empty() || form.fields.contains_key(field)));
     fitting.next().unwrap_or_else(|| panic!("no form {action} with {field}: {page}"))
 }
 
@@ -117,7 +118,12 @@ async fn signed_out_links_only_to_registered_addresses() {
     let mut browser = Browser::new(&server);
     let page = browser.visit("/signed-out?client_id=shop").await.page().expect(200);
     assert!(page.text().contains(&format!("href=\"{}\"", seeds::SHOP_SIGNED_OUT)), "{page}");
-    for target in ["/signed-out", "/signed-out?client_id=nobody", "/signed-out?client_id=a&client_id=b", "/signed-out?back=https://evil.example"] {
+    for target in [
+        "/signed-out",
+        "/signed-out?client_id=nobody",
+        "/signed-out?client_id=a&client_id=b",
+        "/signed-out?back=https://evil.example",
+    ] {
         let page = browser.visit(target).await.page().expect(200);
         assert!(!page.text().contains("href=\"http"), "{page}");
     }

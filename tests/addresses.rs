@@ -72,7 +72,14 @@ async fn th10_exempt_addresses_have_no_limit_of_their_own() {
 async fn wh16_under_another_name_nothing_is_answered_but_the_health() {
     let server = TestServer::start().await;
     let token = brama_testkit::Browser::new(&server).log_in(seeds::OLENA, seeds::PASSWORD).await.member("access_token");
-    for host in ["evil.example", "id.example.com:443", "id.example.com.", "id.example.com@evil.example", "localhost", "192.0.2.1"] {
+    for host in [
+        "evil.example",
+        "id.example.com:443",
+        "id.example.com.",
+        "id.example.com@evil.example",
+        "localhost",
+        "192.0.2.1",
+    ] {
         for (method, path) in [
             (Method::GET, "/sign-in"),
             (Method::GET, "/oauth2/jwks"),

@@ -19,16 +19,73 @@ struct Wild {
 }
 
 const NAMES: &[&str] = &[
-    "client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
-    "prompt", "max_age", "login_hint", "ui_locales", "id_token_hint", "resource", "request", "request_uri", "tx", "csrf",
-    "username", "password", "remember", "decision", "grant_type", "code", "code_verifier", "refresh_token", "client_secret",
-    "post_logout_redirect_uri", "session", "all", "all_others", "done", "x",
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "prompt",
+    "max_age",
+    "login_hint",
+    "ui_locales",
+    "id_token_hint",
+    "resource",
+    "request",
+    "request_uri",
+    "tx",
+    "csrf",
+    "username",
+    "password",
+    "remember",
+    "decision",
+    "grant_type",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "client_secret",
+    "post_logout_redirect_uri",
+    "session",
+    "all",
+    "all_others",
+    "done",
+    "x",
 ];
 const VALUES: &[&str] = &[
-    "shop", "demo-spa", "cli", "robot", "code", "openid profile", "S256", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
-    seeds::SHOP_REDIRECT, seeds::DEMO_REDIRECT, "none", "login", "consent", "0", "-1", "18446744073709551616", "uk", "olena",
-    seeds::PASSWORD, "authorization_code", "refresh_token", "client_credentials", "allow", "deny", "1", "null", "\u{0}",
-    "00000000-0000-7000-8000-000000000000", "eyJhbGciOiJub25lIn0.e30.", "brt_AAAA", "https://id.example.com/api", "\"><b>",
+    "shop",
+    "demo-spa",
+    "cli",
+    "robot",
+    "code",
+    "openid profile",
+    "S256",
+    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    seeds::SHOP_REDIRECT,
+    seeds::DEMO_REDIRECT,
+    "none",
+    "login",
+    "consent",
+    "0",
+    "-1",
+    "18446744073709551616",
+    "uk",
+    "olena",
+    seeds::PASSWORD,
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "allow",
+    "deny",
+    "1",
+    "null",
+    "\u{0}",
+    "00000000-0000-7000-8000-000000000000",
+    "eyJhbGciOiJub25lIn0.e30.",
+    "brt_AAAA",
+    "https://id.example.com/api",
+    "\"><b>",
 ];
 const HEADERS: &[(&str, &[&str])] = &[
     ("origin", &["null", seeds::APP_ORIGIN, "https://id.example.com", "https://evil.example", "x"]),
@@ -36,7 +93,10 @@ const HEADERS: &[(&str, &[&str])] = &[
     ("sec-fetch-mode", &["cors", "same-origin", "navigate", "no-cors", "x"]),
     ("sec-fetch-dest", &["empty", "document", "iframe", "x"]),
     ("sec-purpose", &["prefetch"]),
-    ("content-type", &["application/json", "application/x-www-form-urlencoded", "text/plain", "application/json;x", ";"]),
+    (
+        "content-type",
+        &["application/json", "application/x-www-form-urlencoded", "text/plain", "application/json;x", ";"],
+    ),
     ("authorization", &["Bearer x", "Bearer a.b.c", "Basic", "Basic cm9ib3Q6eA==", "Basic \u{ff}", "x"]),
     ("accept-language", &["uk", "en;q=9", ";;;,,,q=", "*"]),
     ("accept", &["text/html", "*/*"]),
@@ -55,12 +115,17 @@ fn pairs() -> impl Strategy<Value = String> {
     let wild = prop::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| encoded(&bytes));
     let broken = prop::sample::select(&["%", "%f", "%zz", "%ff", "", "=", "%00", "+"][..]).prop_map(ToOwned::to_owned);
     let pair = (prop::sample::select(NAMES), prop_oneof![4 => known, 2 => wild, 1 => broken]);
-    prop::collection::vec(pair, 0..14).prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"))
+    prop::collection::vec(pair, 0..14)
+        .prop_map(|pairs| pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&"))
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let member = (prop::sample::select(NAMES), prop::sample::select(VALUES));
-    let json = prop::collection::btree_map(member.clone().prop_map(|(name, _)| name), member.prop_map(|(_, value)| value), 0..6);
+    let json = prop::collection::btree_map(
+        member.clone().prop_map(|(name, _)| name),
+        member.prop_map(|(_, value)| value),
+        0..6,
+    );
     prop_oneof![
         pairs().prop_map(String::into_bytes),
         json.prop_map(|members| serde_json::to_vec(&members).unwrap()),
@@ -96,7 +161,13 @@ fn wild(jar: String) -> impl Strategy<Value = Wild> {
             (method, path.split_once('{').map_or(path.to_owned(), |(before, _)| format!("{before}{tail}")))
         })
     });
-    (path, pairs(), headers(jar), body()).prop_map(|((method, path), query, headers, body)| Wild { method, path, query, headers, body })
+    (path, pairs(), headers(jar), body()).prop_map(|((method, path), query, headers, body)| Wild {
+        method,
+        path,
+        query,
+        headers,
+        body,
+    })
 }
 
 #[test]
@@ -125,7 +196,8 @@ fn no_request_is_our_fault() {
             return Ok(());
         }
         let method: Method = wild.method.parse().unwrap();
-        let call = wild.headers.iter().fold(server.call(method, &target), |call, (name, value)| call.header(name, value));
+        let call =
+            wild.headers.iter().fold(server.call(method, &target), |call, (name, value)| call.header(name, value));
         // The answer passes the invariants of the testkit, 500 being one of them.
         let reply = runtime.block_on(call.bare_body(wild.body.clone()).send());
         prop_assert!(!reply.status.is_server_error(), "{}", reply);

@@ -72,7 +72,10 @@ async fn pw21_the_sign_in_page_answers_byte_for_byte_alike() {
         assert_eq!(reply.status, 401, "{class}");
         let whole = seen(&reply, name);
         assert!(whole.len() < 2600 + 2000 && reply.text().len() > 1000);
-        answers.insert(format!("{whole}\n{}", reply.text().replace(name, "NAME").replace(&nonce(&reply).unwrap(), "MASKED")));
+        answers.insert(format!(
+            "{whole}\n{}",
+            reply.text().replace(name, "NAME").replace(&nonce(&reply).unwrap(), "MASKED")
+        ));
     }
     assert_eq!(answers.len(), 1, "{answers:#?}");
 }
@@ -112,6 +115,7 @@ async fn pw22_every_class_takes_the_same_time() {
             times[times.len() / 2].as_secs_f64()
         })
         .collect();
-    let (least, most) = medians.iter().fold((f64::MAX, 0.0_f64), |(least, most), one| (least.min(*one), most.max(*one)));
+    let (least, most) =
+        medians.iter().fold((f64::MAX, 0.0_f64), |(least, most), one| (least.min(*one), most.max(*one)));
     assert!(most / least < 1.1, "{medians:?}");
 }

@@ -63,7 +63,16 @@ async fn wh1_to_wh10_pages() {
     // WH-6.
     let page = Browser::new(&server).step(None, "/sign-in").await;
     let permissions = page.header("permissions-policy").unwrap();
-    for feature in ["camera=()", "microphone=()", "geolocation=()", "payment=()", "usb=()", "serial=()", "hid=()", "display-capture=()"] {
+    for feature in [
+        "camera=()",
+        "microphone=()",
+        "geolocation=()",
+        "payment=()",
+        "usb=()",
+        "serial=()",
+        "hid=()",
+        "display-capture=()",
+    ] {
         assert!(permissions.contains(feature), "{permissions}");
     }
     for feature in ["publickey-credentials-get=(self)", "publickey-credentials-create=(self)"] {
@@ -91,7 +100,8 @@ async fn wh10_refused_pages_have_the_head_of_pages_too() {
 #[tokio::test]
 async fn wh7_az19_a_redirect_tells_the_app_nothing_of_us() {
     let server = TestServer::start().await;
-    let reply = Browser::new(&server).step(None, &RelyingParty::shop().authorize_url(&[("prompt", "none")])).await.expect(303);
+    let reply =
+        Browser::new(&server).step(None, &RelyingParty::shop().authorize_url(&[("prompt", "none")])).await.expect(303);
     let location = reply.location().to_owned();
     assert_eq!(
         head(&reply).replace(&location, "LOCATION").replace(reply.header("permissions-policy").unwrap(), "PERMISSIONS"),
@@ -168,8 +178,37 @@ x-request-id: …";
     let script = server.get("/sdk/brama.js").send().await.expect(200);
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(script.header("access-control-allow-origin"), Some("*"));
-    for unknown in ["/assets/none.css", "/assets/../Cargo.toml", "/sdk/none.js", "/sdk/../brama.js", "/sdk/test/fetch.test.js", "/sdk/package.json"] {
+    for unknown in [
+        "/assets/none.css",
+        "/assets/../Cargo.toml",
+        "/sdk/none.js",
+        "/sdk/../brama.js",
+        "/sdk/test/fetch.test.js",
+        "/sdk/package.json",
+    ] {
         assert_eq!(server.get(unknown).send().await.status, 404, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn a3_se21_no_script_of_ours_keeps_anything_and_no_cookie_is_readable() {
+    // That every cookie is HttpOnly holds for each answer of each test: `invariants`.
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    let mut scripts = std::collections::BTreeSet::new();
+    for target in ["/sign-in", "/signed-out", "/account", &RelyingParty::shop().authorize_url(&[])] {
+        let page = browser.visit(target).await.page();
+        scripts.extend(
+            brama_testkit::html::tags(page.text(), "script")
+                .filter_map(|tag| brama_testkit::html::attribute(&format!(" {tag}"), "src")),
+        );
+    }
+    assert!(!scripts.is_empty());
+    for script in scripts {
+        let reply = server.get(&script).send().await.expect(200);
+        for store in ["localStorage", "sessionStorage", "indexedDB", "document.cookie"] {
+            assert!(!reply.text().contains(store), "{store} in {script}");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod csrf;
 mod enumeration;
 mod headers;
 mod oauth2;
+mod protected_resource;
 mod races;
 mod routes;
 mod secrets;

@@ -139,13 +139,16 @@ async fn az29_one_authorization_is_answered_with_one_code() {
     // A request that waits for consent, allowed sixteen times at once.
     let page = browser.authorize(&shop, &[("prompt", "consent")]).await.page();
     let form = html::form(page.text(), "/consent").unwrap();
-    let jar: Vec<String> = browser.jar.names().iter().map(|name| format!("{name}={}", browser.jar.get(name).unwrap())).collect();
+    let jar: Vec<String> =
+        browser.jar.names().iter().map(|name| format!("{name}={}", browser.jar.get(name).unwrap())).collect();
     let jar = jar.join("; ");
-    let fields: Vec<(String, String)> = form.fields.clone().into_iter().chain([("decision".to_owned(), "allow".to_owned())]).collect();
+    let fields: Vec<(String, String)> =
+        form.fields.clone().into_iter().chain([("decision".to_owned(), "allow".to_owned())]).collect();
     at_once(16, |_| {
         let (server, jar, fields) = (Arc::clone(&server), jar.clone(), fields.clone());
         async move {
-            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let fields: Vec<(&str, &str)> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             server.post("/consent").cookie(&jar).form(&fields).send().await
         }
     })
@@ -186,7 +189,10 @@ async fn a8_refreshes_and_a_sign_out_at_once_leave_nothing_alive() {
         .await;
         assert_eq!(replies[8].status, 204);
         for cookie in replies.iter().filter_map(|reply| reply.cookie_value(DEMO_RT)) {
-            assert_eq!(server.post("/api/auth/refresh").cookie(&format!("{DEMO_RT}={cookie}")).send().await.status, 401);
+            assert_eq!(
+                server.post("/api/auth/refresh").cookie(&format!("{DEMO_RT}={cookie}")).send().await.status,
+                401
+            );
         }
     }
 }

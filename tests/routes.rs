@@ -66,7 +66,9 @@ impl Case {
     /// The same with an empty body of the right kind.
     fn empty<'s>(&self, server: &'s TestServer) -> Call<'s> {
         match (self.row.method, self.row.csrf) {
-            ("POST", Csrf::CookieEndpoint) => self.call(server).body("application/json", if self.status == 400 { "{}" } else { "" }),
+            ("POST", Csrf::CookieEndpoint) => {
+                self.call(server).body("application/json", if self.status == 400 { "{}" } else { "" })
+            }
             ("POST", _) => self.call(server).form(&[]),
             _ => self.call(server),
         }
@@ -149,14 +151,20 @@ async fn wh14_wrong_methods_are_405_with_allow() {
         *heads.entry(case.path).or_default() |= case.row.method == "GET" && same_for_all;
     }
     for (path, methods) in &allowed {
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"] {
+        for method in
+            ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"]
+        {
             let reply = server.call(Method::from_bytes(method.as_bytes()).unwrap(), path).send().await;
             let answers = methods.contains(method) || (method == "HEAD" && heads[path]);
             if answers {
                 assert_ne!(reply.status, 405, "{method} {path}");
             } else {
                 assert_eq!(reply.status, 405, "{method} {path}: {reply}");
-                assert_eq!(reply.list("allow").into_iter().collect::<BTreeSet<_>>(), *methods, "{method} {path}: {reply}");
+                assert_eq!(
+                    reply.list("allow").into_iter().collect::<BTreeSet<_>>(),
+                    *methods,
+                    "{method} {path}: {reply}"
+                );
                 assert_no_cors(&reply);
             }
         }
@@ -167,7 +175,11 @@ async fn wh14_wrong_methods_are_405_with_allow() {
 async fn wh13_a_body_of_one_byte_too_many_is_413() {
     let server = TestServer::start().await;
     for case in cases(&server).await {
-        let kind = if case.row.csrf == Csrf::CookieEndpoint { "application/json" } else { "application/x-www-form-urlencoded" };
+        let kind = if case.row.csrf == Csrf::CookieEndpoint {
+            "application/json"
+        } else {
+            "application/x-www-form-urlencoded"
+        };
         let reply = case.call(&server).body(kind, vec![b'a'; case.row.body + 1]).send().await;
         assert_eq!(reply.status, 413, "{}: {reply}", case.name());
         if case.row.method == "POST" {
@@ -201,7 +213,9 @@ async fn wh14_malformed_queries_and_bodies_are_never_our_fault() {
             let reply = server.call(case.row.method.parse().unwrap(), &target).send().await;
             assert!(!reply.status.is_server_error(), "{} ?{text}: {reply}", case.name());
             if case.row.method == "POST" {
-                for kind in ["application/x-www-form-urlencoded", "application/json", "text/plain", "multipart/form-data"] {
+                for kind in
+                    ["application/x-www-form-urlencoded", "application/json", "text/plain", "multipart/form-data"]
+                {
                     let reply = case.call(&server).body(kind, text.to_owned()).send().await;
                     assert!(!reply.status.is_server_error(), "{} {kind} {text}: {reply}", case.name());
                 }
@@ -244,7 +258,17 @@ async fn wh9_bb12_the_cors_class_of_every_row() {
 #[tokio::test]
 async fn wh14_addresses_have_one_spelling() {
     let server = TestServer::start().await;
-    for path in ["/sign-in/", "//sign-in", "/Sign-In", "/./sign-in", "/sign-in/.", "/sign%2Din", "/sign-in;x", "/api/auth//login", "/%2e%2e/etc/passwd"] {
+    for path in [
+        "/sign-in/",
+        "//sign-in",
+        "/Sign-In",
+        "/./sign-in",
+        "/sign-in/.",
+        "/sign%2Din",
+        "/sign-in;x",
+        "/api/auth//login",
+        "/%2e%2e/etc/passwd",
+    ] {
         assert_eq!(server.get(path).send().await.status, 404, "{path}");
     }
 }

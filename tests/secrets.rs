@@ -24,11 +24,17 @@ fn hex(bytes: &[u8]) -> String {
 
 /// What a secret looks like to somebody who searches for it: as it is, decoded, in hexadecimal and in base64.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
-    let mut found = vec![secret.as_bytes().to_vec(), hex(secret.as_bytes()).into_bytes(), STANDARD.encode(secret).into_bytes()];
+    let mut found =
+        vec![secret.as_bytes().to_vec(), hex(secret.as_bytes()).into_bytes(), STANDARD.encode(secret).into_bytes()];
     if let Ok(bytes) = URL_SAFE_NO_PAD.decode(secret)
         && bytes.len() >= 16
     {
-        found.extend([hex(&bytes).into_bytes(), hex(&bytes).to_uppercase().into_bytes(), STANDARD.encode(&bytes).into_bytes(), bytes]);
+        found.extend([
+            hex(&bytes).into_bytes(),
+            hex(&bytes).to_uppercase().into_bytes(),
+            STANDARD.encode(&bytes).into_bytes(),
+            bytes,
+        ]);
     }
     found
 }
@@ -56,7 +62,8 @@ fn files(server: &TestServer) -> Vec<u8> {
 /// Go through every flow once, good and bad, and keep every secret that was seen.
 async fn live(server: &TestServer) -> Vec<(&'static str, String)> {
     let mut secrets = vec![("password", RIGHT.to_owned()), ("wrong password", WRONG.to_owned())];
-    let shop = RelyingParty { verifier: "canary-verifier-5d1c-0123456789-abcdefghijkl".to_owned(), ..RelyingParty::shop() };
+    let shop =
+        RelyingParty { verifier: "canary-verifier-5d1c-0123456789-abcdefghijkl".to_owned(), ..RelyingParty::shop() };
     secrets.push(("verifier", shop.verifier.clone()));
     secrets.push(("client secret", seeds::secret(seeds::SHOP)));
     let mut browser = Browser::new(server);
@@ -95,7 +102,11 @@ async fn live(server: &TestServer) -> Vec<(&'static str, String)> {
     server.get(&format!("/sign-in?password={RIGHT}&tx={RIGHT}")).send().await;
     server.get(&format!("/{RIGHT}/{}", tokens.refresh)).send().await;
     server.post("/oauth2/token").basic("shop", RIGHT).form(&[("code", RIGHT), ("grant_type", RIGHT)]).send().await;
-    server.post("/api/auth/login").body("application/json", format!("{{\"username\":\"{RIGHT}\",\"password\":\"{RIGHT}\"")).send().await;
+    server
+        .post("/api/auth/login")
+        .body("application/json", format!("{{\"username\":\"{RIGHT}\",\"password\":\"{RIGHT}\""))
+        .send()
+        .await;
     server.post("/api/auth/login").json(&json!({"username": "canary", "password": {"x": RIGHT}})).send().await;
     browser.log_in(RIGHT, WRONG).await;
     // Replays, and the end.
@@ -124,8 +135,16 @@ async fn g4_pw26_lg3_no_secret_is_stored_or_logged() {
     for (what, secret) in &secrets {
         assert!(secret.len() >= 20, "{what}");
         for spelling in spellings(secret) {
-            assert!(!contains(&stored, &spelling), "{what} is in the database as {:?}", String::from_utf8_lossy(&spelling));
-            assert!(!contains(logged.as_bytes(), &spelling), "{what} is in the log as {:?}", String::from_utf8_lossy(&spelling));
+            assert!(
+                !contains(&stored, &spelling),
+                "{what} is in the database as {:?}",
+                String::from_utf8_lossy(&spelling)
+            );
+            assert!(
+                !contains(logged.as_bytes(), &spelling),
+                "{what} is in the log as {:?}",
+                String::from_utf8_lossy(&spelling)
+            );
         }
     }
     // PW-13: not even the hash lies there openly.
@@ -221,7 +240,11 @@ async fn pw14_an_outdated_hash_is_renewed_at_the_next_sign_in() {
     let phc = pool.hash(password, [1; 16]).await.unwrap();
     let row = format!("password/sealed/{}", user.id);
     let sealed = server.deployment.password_sealer.seal([2; 12], &row, phc.as_bytes()).unwrap();
-    server.store.set_password(user.id, brama_store::user::SealedPasswordHash(sealed.clone()), server.ctx().now).await.unwrap();
+    server
+        .store
+        .set_password(user.id, brama_store::user::SealedPasswordHash(sealed.clone()), server.ctx().now)
+        .await
+        .unwrap();
     let epoch = seeds::user(&server, seeds::OLENA).await.epoch;
     assert_eq!(Browser::new(&server).log_in(seeds::OLENA, "wrong password").await.status, 401);
     assert!(column(&server, "password", "sealed").contains(&sealed), "a wrong password renews nothing");

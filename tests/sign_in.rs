@@ -14,9 +14,14 @@ const RIGHT: [(&str, &str); 2] = [("username", seeds::OLENA), ("password", seeds
 async fn t1_the_page_names_the_app_and_its_host() {
     let server = TestServer::start().await;
     let page = Browser::new(&server).authorize(&RelyingParty::shop(), &[]).await.page().expect(200);
-    assert!(page.text().contains("<bdi>Крамниця</bdi>") && page.text().contains("<bdi>shop.example.net</bdi>"), "{page}");
+    assert!(
+        page.text().contains("<bdi>Крамниця</bdi>") && page.text().contains("<bdi>shop.example.net</bdi>"),
+        "{page}"
+    );
     // F2, F4, F6.
-    for attribute in ["autocomplete=\"username webauthn\"", "autocomplete=\"current-password\"", "autocapitalize=\"none\""] {
+    for attribute in
+        ["autocomplete=\"username webauthn\"", "autocomplete=\"current-password\"", "autocapitalize=\"none\""]
+    {
         assert!(page.text().contains(attribute), "{attribute}");
     }
     for unwanted in ["maxlength", "autocomplete=\"off\"", "onpaste"] {
@@ -50,7 +55,8 @@ async fn a3_what_is_missing_or_wrong_is_said_and_the_name_is_kept() {
         ("nobody", "typed-password", 401),
         (hostile, "typed-password", 401),
     ] {
-        let page = browser.submit(&form(&page), &[("username", name), ("password", password)]).await.page().expect(status);
+        let page =
+            browser.submit(&form(&page), &[("username", name), ("password", password)]).await.page().expect(status);
         assert!(page.text().contains("role=\"alert\""), "{page}");
         assert_eq!(form(&page).fields["username"], name);
         assert!(!page.text().contains("typed-password") && !page.text().contains("<script>alert"), "{page}");
@@ -129,7 +135,8 @@ async fn az20_a_form_that_is_not_this_browsers_signs_nobody_in() {
     let mut victim = Browser::new(&server);
     // Login CSRF: the attacker's form in the victim's browser, without and with a page of its own.
     for round in 0..2 {
-        let reply = victim.submit_step(&theirs, &[("username", seeds::TARAS), ("password", seeds::PASSWORD)]).await.expect(200);
+        let reply =
+            victim.submit_step(&theirs, &[("username", seeds::TARAS), ("password", seeds::PASSWORD)]).await.expect(200);
         assert_eq!(reply.cookie_value(SESSION), None, "round {round}: {reply}");
         assert_eq!(form(&reply).fields["username"], seeds::TARAS);
     }
@@ -183,7 +190,9 @@ async fn f1_only_a_form_and_each_field_once() {
     let page = browser.visit("/sign-in").await.page();
     let jar = format!("{TX}={}", browser.jar.get(TX).unwrap());
     let csrf = form(&page).fields["csrf"].clone();
-    let post = || server.post("/sign-in").cookie(&jar).header("origin", server.issuer()).header("sec-fetch-site", "same-origin");
+    let post = || {
+        server.post("/sign-in").cookie(&jar).header("origin", server.issuer()).header("sec-fetch-site", "same-origin")
+    };
     let fields = [("csrf", csrf.as_str()), RIGHT[0], RIGHT[1]];
     let json = serde_json::json!({"csrf": csrf, "username": "olena", "password": seeds::PASSWORD});
     assert_eq!(post().json(&json).send().await.status, 400);

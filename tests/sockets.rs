@@ -50,7 +50,9 @@ async fn wh14_broken_framing_is_refused() {
     let server = TestServer::start().await;
     let address = server.listen().await;
     let post = |extra: &str, body: &str| {
-        format!("POST /api/auth/login HTTP/1.1\r\nHost: id.example.com\r\nContent-Type: application/json\r\n{extra}\r\n{body}")
+        format!(
+            "POST /api/auth/login HTTP/1.1\r\nHost: id.example.com\r\nContent-Type: application/json\r\n{extra}\r\n{body}"
+        )
     };
     for request in [
         post("Content-Length: 5\r\nContent-Length: 6\r\n", "{}"),
@@ -75,7 +77,9 @@ async fn wh14_broken_framing_is_refused() {
 async fn wh16_an_absolute_address_names_the_host() {
     let server = TestServer::start().await;
     let address = server.listen().await;
-    let ask = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes();
+    let ask = |target: &str, host: &str| {
+        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into_bytes()
+    };
     let at = |target: &str| format!("{target}/oauth2/jwks");
     assert_eq!(status(&exchange(address, &ask("/oauth2/jwks", "id.example.com")).await), "200");
     let answer = exchange(address, &ask(&at("http://evil.example"), "id.example.com")).await;

@@ -133,7 +133,10 @@ async fn ep40_without_openid_it_is_403_and_says_what_is_missing() {
     let token = server.deployment.keyring.for_access_tokens().sign(Typ::AccessToken, &claims).unwrap();
     let reply = server.get("/userinfo").bearer(&token).send().await.expect_error(403, "insufficient_scope");
     let challenge = reply.header("www-authenticate").unwrap();
-    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"openid\""), "{challenge}");
+    assert!(
+        challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"openid\""),
+        "{challenge}"
+    );
 }
 
 #[tokio::test]
@@ -141,13 +144,22 @@ async fn wh9_rs8_listed_origins_read_it_without_credentials() {
     let server = TestServer::start().await;
     let token = signed_in_to(&server, &RelyingParty::shop()).await.access;
     for path in ["/userinfo", "/api/auth/me"] {
-        for (origin, listed) in [(seeds::APP_ORIGIN, true), (seeds::FOREIGN_ORIGIN, true), ("https://evil.example", false), ("null", false)] {
+        for (origin, listed) in
+            [(seeds::APP_ORIGIN, true), (seeds::FOREIGN_ORIGIN, true), ("https://evil.example", false), ("null", false)]
+        {
             for call in [server.get(path).bearer(&token), server.get(path)] {
                 let reply = call.script(origin, "cross-site").send().await;
-                if listed { assert_cors(&reply, origin, false) } else { assert_no_cors(&reply) }
+                if listed {
+                    assert_cors(&reply, origin, false)
+                } else {
+                    assert_no_cors(&reply)
+                }
                 assert!(reply.list("vary").contains(&"Origin"), "{reply}");
             }
-            let call = server.call(Method::OPTIONS, path).header("origin", origin).header("access-control-request-method", "GET");
+            let call = server
+                .call(Method::OPTIONS, path)
+                .header("origin", origin)
+                .header("access-control-request-method", "GET");
             let preflight = call.send().await.expect(204);
             assert_eq!(preflight.header("access-control-allow-origin"), listed.then_some(origin));
             assert_eq!(preflight.header("access-control-allow-credentials"), None);

@@ -90,11 +90,13 @@ async fn bb10_only_first_party_clients_from_their_own_origins() {
     }
     for client in [seeds::DEMO, seeds::ADMIN] {
         let mut browser = Browser::new(&server);
-        let reply = browser.post_json(seeds::SHARED_ORIGIN, "/api/auth/login", Some(login(Some(client)))).await.expect(200);
+        let reply =
+            browser.post_json(seeds::SHARED_ORIGIN, "/api/auth/login", Some(login(Some(client)))).await.expect(200);
         assert!(reply.cookie_value(&format!("__Host-brama_rt_{client}")).is_some(), "{reply}");
     }
     // Without a browser `client_id` only chooses too.
-    for (client, status) in [(None, 200), (Some(seeds::DEMO), 200), (Some(seeds::ADMIN), 200), (Some(seeds::SHOP), 403)] {
+    for (client, status) in [(None, 200), (Some(seeds::DEMO), 200), (Some(seeds::ADMIN), 200), (Some(seeds::SHOP), 403)]
+    {
         let reply = server.post("/api/auth/login").json(&login(client)).send().await;
         assert_eq!(reply.status, status, "{client:?}: {reply}");
     }
@@ -139,7 +141,8 @@ async fn a4_json_of_another_shape_is_refused_without_repeating_it() {
         refused(&reply, 400, "invalid_request");
         assert!(!reply.text().contains("canary"), "{reply}");
     }
-    let broken = server.post("/api/auth/login").body("application/json", b"{\"username\":\"\xff\",\"password\":\"x\"}".to_vec());
+    let broken =
+        server.post("/api/auth/login").body("application/json", b"{\"username\":\"\xff\",\"password\":\"x\"}".to_vec());
     refused(&broken.send().await, 400, "invalid_request");
 }
 
@@ -165,7 +168,8 @@ async fn se5_every_sign_in_is_a_new_session_and_the_old_cookie_is_dead() {
     // SE-7: another person in the same browser ends the session of before, with all that hangs on it.
     browser.log_in(seeds::TARAS, seeds::PASSWORD).await;
     assert_eq!(server.get("/account").cookie(&format!("{SESSION}={second}")).send().await.status, 303);
-    let olena = server.post("/api/auth/refresh").cookie(&format!("{SESSION}={second}; {DEMO_RT}={old_refresh}")).send().await;
+    let olena =
+        server.post("/api/auth/refresh").cookie(&format!("{SESSION}={second}; {DEMO_RT}={old_refresh}")).send().await;
     assert_eq!(olena.expect_error(401, "login_required").status, 401);
 }
 
@@ -185,10 +189,25 @@ async fn pw3_pw4_passwords_are_compared_in_nfc_and_otherwise_exactly() {
     let server = TestServer::with(|options| options.unlimited_addresses()).await;
     let long = "x".repeat(72);
     let cases: &[(&str, &str, &[&str], &[&str])] = &[
-        ("nfc", "caf\u{e9} au lait noir", &["cafe\u{301} au lait noir"], &["cafe au lait noir", "Caf\u{e9} au lait noir"]),
+        (
+            "nfc",
+            "caf\u{e9} au lait noir",
+            &["cafe\u{301} au lait noir"],
+            &["cafe au lait noir", "Caf\u{e9} au lait noir"],
+        ),
         ("nfkc", "\u{fb01}nde das passwort", &["\u{fb01}nde das passwort"], &["finde das passwort"]),
-        ("spaces", "  leading and trailing  ", &["  leading and trailing  "], &["leading and trailing", " leading and trailing  "]),
-        ("emoji", "😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰", &["😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰"], &["😀😁😂🤣😃😄😅😆😉😊😋😎😍😘"]),
+        (
+            "spaces",
+            "  leading and trailing  ",
+            &["  leading and trailing  "],
+            &["leading and trailing", " leading and trailing  "],
+        ),
+        (
+            "emoji",
+            "😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰",
+            &["😀😁😂🤣😃😄😅😆😉😊😋😎😍😘🥰"],
+            &["😀😁😂🤣😃😄😅😆😉😊😋😎😍😘"],
+        ),
         ("ukrainian", "калина у лузі червона", &["калина у лузі червона"], &["калина у лузi червона"]),
         ("long", &format!("{long}a"), &[&format!("{long}a")], &[&format!("{long}b"), &long]),
     ];

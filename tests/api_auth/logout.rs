@@ -13,7 +13,8 @@ async fn a8_the_session_ends_on_the_server_and_the_cookies_go() {
     let server = TestServer::start().await;
     let mut browser = Browser::new(&server);
     let token = browser.log_in(seeds::OLENA, seeds::PASSWORD).await.member("access_token");
-    let kept = format!("{SESSION}={}; {DEMO_RT}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(DEMO_RT).unwrap());
+    let kept =
+        format!("{SESSION}={}; {DEMO_RT}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(DEMO_RT).unwrap());
     let reply = browser.post_json(seeds::APP_ORIGIN, LOGOUT, None).await.expect(204);
     assert!(reply.body.is_empty());
     let wanted = [

@@ -42,7 +42,9 @@ impl From {
     fn all() -> impl Iterator<Item = Self> {
         let pairs = ORIGINS.iter().flat_map(|origin| SITES.iter().map(move |site| (*origin, *site)));
         pairs.flat_map(|(origin, site)| {
-            MODES.iter().flat_map(move |mode| DESTS.iter().map(move |dest| Self { origin, site, mode: *mode, dest: *dest }))
+            MODES
+                .iter()
+                .flat_map(move |mode| DESTS.iter().map(move |dest| Self { origin, site, mode: *mode, dest: *dest }))
         })
     }
 
@@ -55,7 +57,8 @@ impl From {
 
     /// The rule, said again and differently: what the tables of the documents come to.
     fn is_admitted(self) -> bool {
-        let from_no_browser = self.origin.is_none() && self.site.is_none() && self.mode.is_none() && self.dest.is_none();
+        let from_no_browser =
+            self.origin.is_none() && self.site.is_none() && self.mode.is_none() && self.dest.is_none();
         let a_fetch = !matches!(self.mode, Some("no-cors" | "navigate" | "websocket"))
             && !matches!(self.dest, Some("document" | "image" | "iframe"));
         let from_a_listed_page = match self.site {
@@ -191,7 +194,8 @@ async fn bb7_prefetches_and_repeated_headers_are_refused() {
 async fn bb8_head_is_no_get() {
     let server = server().await;
     let jar = fresh(&server).await;
-    for (path, allow) in [("/api/auth/refresh", "POST, GET"), ("/api/auth/login", "POST"), ("/api/auth/logout", "POST")] {
+    for (path, allow) in [("/api/auth/refresh", "POST, GET"), ("/api/auth/login", "POST"), ("/api/auth/logout", "POST")]
+    {
         let reply = server.call(Method::HEAD, path).cookie(&jar).script(LISTED, "same-site").send().await.expect(405);
         let mut allowed = reply.list("allow");
         allowed.sort_unstable();
@@ -247,7 +251,11 @@ async fn bb12_a_preflight_grants_the_listed_origin_alone() {
                 assert_eq!(reply.header("access-control-allow-origin"), Some(*origin), "{reply}");
                 assert_eq!(reply.header("access-control-allow-credentials"), Some("true"), "{reply}");
                 // With credentials a star counts for nothing.
-                assert_eq!(reply.header("access-control-allow-headers"), Some("Authorization, Content-Type, DPoP"), "{reply}");
+                assert_eq!(
+                    reply.header("access-control-allow-headers"),
+                    Some("Authorization, Content-Type, DPoP"),
+                    "{reply}"
+                );
                 assert!(reply.list("access-control-allow-methods").contains(&method.as_str()), "{reply}");
                 assert!(!reply.list("access-control-allow-methods").contains(&"*"), "{reply}");
             } else {
@@ -255,7 +263,10 @@ async fn bb12_a_preflight_grants_the_listed_origin_alone() {
             }
         }
         for wrong in ["PUT", "DELETE", "PATCH"] {
-            let call = server.call(Method::OPTIONS, path).header("origin", LISTED).header("access-control-request-method", wrong);
+            let call = server
+                .call(Method::OPTIONS, path)
+                .header("origin", LISTED)
+                .header("access-control-request-method", wrong);
             assert_no_cors(&call.send().await.expect(405));
         }
     }

@@ -8,7 +8,8 @@ use crate::support::{assert_cors, assert_no_cors, signed_in_to};
 async fn a4_the_token_tells_who_is_signed_in() {
     let server = TestServer::start().await;
     let token = Browser::new(&server).log_in(seeds::OLENA, seeds::PASSWORD).await.member("access_token");
-    let reply = server.get("/api/auth/me").script(seeds::APP_ORIGIN, "same-site").bearer(&token).send().await.expect(200);
+    let reply =
+        server.get("/api/auth/me").script(seeds::APP_ORIGIN, "same-site").bearer(&token).send().await.expect(200);
     let json = reply.json();
     assert_eq!(json["preferred_username"], "olena");
     assert_eq!((&json["name"], &json["email"]), (&"Олена Коваль".into(), &"olena@example.com".into()));

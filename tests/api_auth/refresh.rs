@@ -31,9 +31,12 @@ fn assert_login_required(reply: &Reply) {
 async fn a6_post_gives_a_new_token_and_replaces_the_cookie() {
     let server = TestServer::start().await;
     let mut browser = logged_in(&server).await;
-    let (session, before) = (browser.jar.get(SESSION).unwrap().to_owned(), browser.jar.get(DEMO_RT).unwrap().to_owned());
+    let (session, before) =
+        (browser.jar.get(SESSION).unwrap().to_owned(), browser.jar.get(DEMO_RT).unwrap().to_owned());
     server.clock.advance_seconds(DAY / 4);
-    for body in [None, Some(json!({})), Some(json!({"client_id": seeds::DEMO})), Some(json!({"client_id": null, "x": 1}))] {
+    for body in
+        [None, Some(json!({})), Some(json!({"client_id": seeds::DEMO})), Some(json!({"client_id": null, "x": 1}))]
+    {
         let old = browser.jar.get(DEMO_RT).unwrap().to_owned();
         let reply = browser.post_json(seeds::APP_ORIGIN, REFRESH, body).await.expect(200);
         let json = reply.json();
@@ -42,7 +45,8 @@ async fn a6_post_gives_a_new_token_and_replaces_the_cookie() {
         assert_eq!(members, ["access_token", "expires_in", "scope", "token_type"]);
         // TE-30: the new cookie ends when the old one would have.
         let new = reply.cookie_value(DEMO_RT).unwrap();
-        let wanted = format!("{DEMO_RT}={new}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age={}", 7 * DAY - DAY / 4);
+        let wanted =
+            format!("{DEMO_RT}={new}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age={}", 7 * DAY - DAY / 4);
         assert_eq!(reply.set_cookies(), [wanted.as_str()]);
         assert_ne!(new, old);
     }
@@ -136,7 +140,8 @@ async fn te30_seven_days_however_often_it_refreshes() {
         assert_eq!(post(&mut browser).await.status, 200);
     }
     server.clock.advance_seconds(7 * DAY / 101 - 100);
-    let cookies = format!("{SESSION}={}; {DEMO_RT}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(DEMO_RT).unwrap());
+    let cookies =
+        format!("{SESSION}={}; {DEMO_RT}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(DEMO_RT).unwrap());
     assert_eq!(get(&mut browser).await.status, 200);
     server.clock.advance_seconds(200);
     // The browser has dropped the cookie, and one who keeps it all the same gets nothing.
@@ -228,12 +233,17 @@ async fn a7_a_refused_call_a_refresh_and_the_call_again() {
     let server = TestServer::start().await;
     let mut browser = Browser::new(&server);
     let token = browser.log_in(seeds::OLENA, seeds::PASSWORD).await.member("access_token");
-    let ask = async |token: &str| server.get("/api/auth/me").script(seeds::APP_ORIGIN, "same-site").bearer(token).send().await;
+    let ask = async |token: &str| {
+        server.get("/api/auth/me").script(seeds::APP_ORIGIN, "same-site").bearer(token).send().await
+    };
     assert_eq!(ask(&token).await.status, 200);
     server.clock.advance_seconds(901);
     let refused = ask(&token).await.expect_error(401, "invalid_token");
     assert!(refused.header("www-authenticate").unwrap().contains("error=\"invalid_token\""));
-    assert_eq!(refused.header("access-control-expose-headers"), Some("DPoP-Nonce, WWW-Authenticate, Retry-After, Date"));
+    assert_eq!(
+        refused.header("access-control-expose-headers"),
+        Some("DPoP-Nonce, WWW-Authenticate, Retry-After, Date")
+    );
     let token = get(&mut browser).await.member("access_token");
     assert_eq!(ask(&token).await.status, 200);
 }

@@ -37,7 +37,9 @@ async fn a6_each_app_has_its_own_cookie() {
         let reply = browser.post_json(seeds::SHARED_ORIGIN, REFRESH, body).await;
         assert_eq!(reply.status.as_u16(), status, "{reply}");
     }
-    for (query, status) in [("", 400), ("?client_id=demo-spa", 200), ("?client_id=a&client_id=b", 400), ("?client_id=%ff", 400)] {
+    for (query, status) in
+        [("", 400), ("?client_id=demo-spa", 200), ("?client_id=a&client_id=b", 400), ("?client_id=%ff", 400)]
+    {
         let reply = browser.get(seeds::SHARED_ORIGIN, &format!("{REFRESH}{query}")).await;
         assert_eq!(reply.status.as_u16(), status, "{query}: {reply}");
     }

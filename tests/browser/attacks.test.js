@@ -50,37 +50,34 @@ for (const where of ['another site', 'the same site, another origin']) {
     const page = await profile.newPage()
     await page.goto(site.origin)
     server.wire.forget()
-    const read = await page.evaluate(
-      async ([url, endpoints]) => {
-        /** What a script of this page could read. */
-        const seen = []
-        for (const endpoint of endpoints) {
-          for (const init of [
-            { method: 'GET', mode: 'no-cors' },
-            { method: 'POST', mode: 'no-cors', body: '{"username":"mallory","password":"an attackers own password"}' },
-            { method: 'POST', mode: 'no-cors', body: new URLSearchParams({ username: 'mallory' }) },
-            { method: 'GET', mode: 'cors' },
-            { method: 'POST', mode: 'cors', body: '{}' },
-            { method: 'POST', mode: 'cors', headers: { 'content-type': 'application/json' }, body: '{}' },
-            { method: 'POST', mode: 'no-cors', keepalive: true },
-          ]) {
-            const answer = await fetch(`${url}/api/auth/${endpoint}`, { credentials: 'include', ...init }).catch(() => undefined)
-            if (answer && answer.type !== 'opaque') seen.push(await answer.text())
-          }
-          navigator.sendBeacon(`${url}/api/auth/${endpoint}`, 'x')
-          for (const tag of ['img', 'script', 'iframe', 'video', 'link']) {
-            const element = document.createElement(tag)
-            const loaded = new Promise((resolve) => (element.onload = element.onerror = resolve))
-            if (element instanceof HTMLLinkElement) element.rel = 'prefetch'
-            element[tag === 'link' ? 'href' : 'src'] = `${url}/api/auth/${endpoint}`
-            document.body.append(element)
-            await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 500))])
-          }
+    const read = await page.evaluate(async ([url, endpoints]) => {
+      /** What a script of this page could read. */
+      const seen = []
+      for (const endpoint of endpoints) {
+        for (const init of [
+          { method: 'GET', mode: 'no-cors' },
+          { method: 'POST', mode: 'no-cors', body: '{"username":"mallory","password":"an attackers own password"}' },
+          { method: 'POST', mode: 'no-cors', body: new URLSearchParams({ username: 'mallory' }) },
+          { method: 'GET', mode: 'cors' },
+          { method: 'POST', mode: 'cors', body: '{}' },
+          { method: 'POST', mode: 'cors', headers: { 'content-type': 'application/json' }, body: '{}' },
+          { method: 'POST', mode: 'no-cors', keepalive: true },
+        ]) {
+          const answer = await fetch(`${url}/api/auth/${endpoint}`, { credentials: 'include', ...init }).catch(() => undefined)
+          if (answer && answer.type !== 'opaque') seen.push(await answer.text())
         }
-        return seen
-      },
-      /** @type {const} */ ([server.url, ENDPOINTS]),
-    )
+        navigator.sendBeacon(`${url}/api/auth/${endpoint}`, 'x')
+        for (const tag of ['img', 'script', 'iframe', 'video', 'link']) {
+          const element = document.createElement(tag)
+          const loaded = new Promise((resolve) => (element.onload = element.onerror = resolve))
+          if (element instanceof HTMLLinkElement) element.rel = 'prefetch'
+          element[tag === 'link' ? 'href' : 'src'] = `${url}/api/auth/${endpoint}`
+          document.body.append(element)
+          await Promise.race([loaded, new Promise((resolve) => setTimeout(resolve, 500))])
+        }
+      }
+      return seen
+    }, /** @type {const} */ ([server.url, ENDPOINTS]))
     assert.deepEqual(read, [])
     assert.ok(nothingWasGiven() >= 20)
     await same()
@@ -107,7 +104,8 @@ for (const where of ['another site', 'the same site, another origin']) {
         server.wire.forget()
         await page.evaluate(() => document.forms[0].submit())
         await page.waitForURL((url) => url.pathname.startsWith('/api/auth/')).catch(() => {})
-        while (server.wire.passed(undefined, `/api/auth/${endpoint}`)[0]?.status === undefined) await new Promise((resolve) => setTimeout(resolve, 10))
+        while (server.wire.passed(undefined, `/api/auth/${endpoint}`)[0]?.status === undefined)
+          await new Promise((resolve) => setTimeout(resolve, 10))
         nothingWasGiven()
       }
     }
@@ -132,14 +130,20 @@ for (const where of ['another site', 'the same site, another origin']) {
       ['/sign-out', {}],
       ['/sign-in', { username: 'mallory', password: 'an attackers own password', csrf: 'x', tx: '' }],
     ])) {
-      const inputs = Object.entries({ csrf: 'guess', ...fields }).map(([name, value]) => `<input name="${name}" value="${value}">`)
+      const inputs = Object.entries({ csrf: 'guess', ...fields }).map(
+        ([name, value]) => `<input name="${name}" value="${value}">`,
+      )
       site.pages['/form'] = `<!doctype html><form method="post" action="${server.url}${path}">${inputs.join('')}</form>`
       await page.goto(`${site.origin}/form`)
       server.wire.forget()
       await page.evaluate(() => document.forms[0].submit())
       await page.waitForURL((url) => url.origin === server.url)
       const session = ours(await profile.cookies()).filter(({ name }) => name.endsWith('_session'))
-      assert.deepEqual(session, ours(before).filter(({ name }) => name.endsWith('_session')), path)
+      assert.deepEqual(
+        session,
+        ours(before).filter(({ name }) => name.endsWith('_session')),
+        path,
+      )
     }
     await page.goto('/account')
     assert.match(await page.textContent('main'), new RegExp(server.user.username))
@@ -152,7 +156,8 @@ for (const where of ['another site', 'the same site, another origin']) {
     const victim = await profile.newPage()
     await signInAtDemo(victim, server.user)
     const page = await profile.newPage()
-    site.pages['/form'] = `<!doctype html><a href="${server.url}/oauth2/logout?client_id=demo-spa">win a prize</a><img src="${server.url}/oauth2/logout">`
+    site.pages['/form'] =
+      `<!doctype html><a href="${server.url}/oauth2/logout?client_id=demo-spa">win a prize</a><img src="${server.url}/oauth2/logout">`
     await page.goto(`${site.origin}/form`)
     await page.click('a')
     await page.waitForSelector('form[action="/sign-out"]')
@@ -193,5 +198,8 @@ test('a navigation to GET refresh shows no token', async () => {
  * @param {import('playwright-core').Cookie[]} jar
  */
 function ours(jar) {
-  return jar.filter(({ name }) => /_session$|_rt_/.test(name)).map(({ name, value }) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  return jar
+    .filter(({ name }) => /_session$|_rt_/.test(name))
+    .map(({ name, value }) => ({ name, value }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -19,7 +19,9 @@ test('T-09 T-10 sign out elsewhere, then Back: restored from the cache and signe
   await page.evaluate(() => {
     addEventListener('pageshow', ({ persisted }) => {
       // The first painted frame after this must not show anything private.
-      requestAnimationFrame(() => (globalThis.restored = { persisted, status: document.querySelector('[data-testid=status]')?.textContent }))
+      requestAnimationFrame(
+        () => (globalThis.restored = { persisted, status: document.querySelector('[data-testid=status]')?.textContent }),
+      )
     })
   })
   await page.goto('/sdk/errors.html')
@@ -31,7 +33,9 @@ test('T-09 T-10 sign out elsewhere, then Back: restored from the cache and signe
 
   // Playwright does not see a restored page arrive; the page itself is fine.
   await page.goBack({ timeout: 1500 }).catch(() => {})
-  await page.waitForFunction(() => globalThis.restored !== undefined).catch(() => assert.fail(`not restored: ${JSON.stringify(reasons)}`))
+  await page
+    .waitForFunction(() => globalThis.restored !== undefined)
+    .catch(() => assert.fail(`not restored: ${JSON.stringify(reasons)}`))
   assert.deepEqual(await page.evaluate(() => globalThis.restored), { persisted: true, status: 'signed-out' })
   assert.deepEqual(reasons, [])
 })

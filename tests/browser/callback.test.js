@@ -20,7 +20,12 @@ test('T-13 double ready(), reload and Back to the callback: one exchange, no err
   await signInByRedirect(page, user)
   const callback = wire.passed('GET', '/demo/callback')[0]
   const address = `/demo/callback?${callback.query}`
-  assert.equal(await page.evaluate(async () => (await Promise.all([globalThis.auth.ready(), globalThis.auth.ready()])).every(({ error }) => !error)), true)
+  assert.equal(
+    await page.evaluate(async () =>
+      (await Promise.all([globalThis.auth.ready(), globalThis.auth.ready()])).every(({ error }) => !error),
+    ),
+    true,
+  )
   await page.reload()
   await atDemo(page, 'signed-in')
 
@@ -75,7 +80,11 @@ test('a code with a state or an issuer that is not ours is never exchanged', asy
   const { wire, url } = world.server
   const page = await (await world.profile()).newPage()
   wire.forget()
-  for (const query of [`code=x&state=1.y&iss=${encodeURIComponent(url)}`, 'code=x&state=y', 'code=x&state=y&iss=https%3A%2F%2Fevil.example']) {
+  for (const query of [
+    `code=x&state=1.y&iss=${encodeURIComponent(url)}`,
+    'code=x&state=y',
+    'code=x&state=y&iss=https%3A%2F%2Fevil.example',
+  ]) {
     await page.goto(`/demo/callback?${query}`)
     await atDemo(page, 'signed-out')
   }
@@ -87,11 +96,23 @@ test('T-18 a token goes to listed origins only, not even by a redirect', async (
   const page = await (await world.profile()).newPage()
   await signInAtDemo(page, user)
   const foreign = `${elsewhere.origin}/steal`
-  const direct = await page.evaluate((url) => globalThis.auth.fetch(url).then(() => 'sent', ({ code }) => code), foreign)
+  const direct = await page.evaluate(
+    (url) =>
+      globalThis.auth.fetch(url).then(
+        () => 'sent',
+        ({ code }) => code,
+      ),
+    foreign,
+  )
   assert.equal(direct, 'origin_not_allowed')
 
   await page.route('**/api/redirects', (route) => route.fulfill({ status: 302, headers: { location: foreign } }))
-  const redirected = await page.evaluate(() => globalThis.auth.fetch('/api/redirects').then(() => 'followed', ({ code }) => code))
+  const redirected = await page.evaluate(() =>
+    globalThis.auth.fetch('/api/redirects').then(
+      () => 'followed',
+      ({ code }) => code,
+    ),
+  )
   assert.equal(redirected, 'origin_not_allowed')
   assert.deepEqual(
     elsewhere.visits('/steal').filter(({ headers }) => headers.authorization),
@@ -120,7 +141,10 @@ test('a token of the demo is refused nowhere it should work: userinfo, me and th
   const page = await (await world.profile()).newPage()
   await signInByRedirect(page, user)
   assert.equal(await callApi(page), 200)
-  const claims = await page.evaluate(async () => [await (await globalThis.auth.fetch('/userinfo')).json(), await (await globalThis.auth.fetch('/api/auth/me')).json()])
+  const claims = await page.evaluate(async () => [
+    await (await globalThis.auth.fetch('/userinfo')).json(),
+    await (await globalThis.auth.fetch('/api/auth/me')).json(),
+  ])
   assert.equal(claims[0].sub, claims[1].sub)
   assert.equal(claims[0].preferred_username, claims[1].preferred_username)
 })

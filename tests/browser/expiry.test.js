@@ -60,7 +60,8 @@ test('A7 with a right clock too the 401 decides; only a request with a body gets
   const { server } = world
   const page = await (await world.profile()).newPage()
   await signInAtDemo(page, server.user)
-  const statuses = (/** @type {string} */ method, /** @type {string} */ path) => server.wire.passed(method, path).map(({ status }) => status)
+  const statuses = (/** @type {string} */ method, /** @type {string} */ path) =>
+    server.wire.passed(method, path).map(({ status }) => status)
 
   await new Promise((resolve) => setTimeout(resolve, 5200))
   server.wire.forget()
@@ -70,7 +71,9 @@ test('A7 with a right clock too the 401 decides; only a request with a body gets
 
   await new Promise((resolve) => setTimeout(resolve, 5200))
   server.wire.forget()
-  const status = await page.evaluate(async () => (await globalThis.auth.fetch('/userinfo', { method: 'POST', body: new URLSearchParams({ x: 'y' }) })).status)
+  const status = await page.evaluate(
+    async () => (await globalThis.auth.fetch('/userinfo', { method: 'POST', body: new URLSearchParams({ x: 'y' }) })).status,
+  )
   assert.equal(status, 200)
   assert.deepEqual(statuses('POST', '/userinfo'), [200])
   assert.deepEqual(statuses('POST', '/api/auth/refresh'), [200])

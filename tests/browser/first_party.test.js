@@ -25,7 +25,14 @@ test('A4 A2 sign-in answers a bearer token and sets the refresh cookie, out of r
 
   const set = login.cookies.filter((cookie) => cookie.startsWith('__Host-brama_rt_demo-spa='))
   assert.equal(set.length, 1)
-  for (const attribute of [/; *HttpOnly/i, /; *Secure/i, /; *SameSite=Strict/i, /; *Path=\/(;|$)/i, /; *Max-Age=(6047\d\d|604800)/i]) assert.match(set[0], attribute)
+  for (const attribute of [
+    /; *HttpOnly/i,
+    /; *Secure/i,
+    /; *SameSite=Strict/i,
+    /; *Path=\/(;|$)/i,
+    /; *Max-Age=(6047\d\d|604800)/i,
+  ])
+    assert.match(set[0], attribute)
   assert.doesNotMatch(set[0], /domain=/i)
   assert.equal(await page.evaluate(() => document.cookie), '')
   const kept = await refreshCookie(profile)
@@ -56,7 +63,12 @@ test('A3 the access token is in memory: no storage and no part of the page holds
   await page.getByTestId('call-api').click()
   await page.waitForFunction(() => document.querySelector('[data-testid=result]')?.textContent?.startsWith('200 '))
   const everything = await page.evaluate(async () => {
-    const stores = [JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage }), document.cookie, document.documentElement.outerHTML]
+    const stores = [
+      JSON.stringify({ ...localStorage }),
+      JSON.stringify({ ...sessionStorage }),
+      document.cookie,
+      document.documentElement.outerHTML,
+    ]
     for (const { name = '' } of await indexedDB.databases()) {
       const db = await new Promise((resolve) => (indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result)))
       for (const store of db.objectStoreNames) {
@@ -131,7 +143,9 @@ test('A7 a 401 leads to one refresh and one repetition, and the user notices not
   const page = await (await world.profile()).newPage()
   await signInAtDemo(page, server.user)
   const dead = await accessToken(page)
-  server.wire.treat(({ headers }) => (headers.authorization === `Bearer ${dead}` ? { headers: { authorization: 'Bearer dead' } } : undefined))
+  server.wire.treat(({ headers }) =>
+    headers.authorization === `Bearer ${dead}` ? { headers: { authorization: 'Bearer dead' } } : undefined,
+  )
   server.wire.forget()
   await page.getByTestId('call-api').click()
   await page.waitForFunction(() => document.querySelector('[data-testid=result]')?.textContent?.startsWith('200 '))
@@ -154,7 +168,9 @@ test('A8 sign-out ends every tab within 300 ms and the session on the server', a
 
   for (const page of [one, two]) {
     await page.evaluate(() => {
-      globalThis.out = new Promise((resolve) => globalThis.auth.subscribe(({ status }) => status === 'signed-out' && resolve(Date.now())))
+      globalThis.out = new Promise((resolve) =>
+        globalThis.auth.subscribe(({ status }) => status === 'signed-out' && resolve(Date.now())),
+      )
     })
   }
   const pressed = await one.evaluate(() => {
@@ -166,14 +182,18 @@ test('A8 sign-out ends every tab within 300 ms and the session on the server', a
     assert.ok(took < 300, `${took} ms`)
     await atDemo(page, 'signed-out')
   }
-  while (server.wire.passed('POST', '/api/auth/logout').at(-1)?.status === undefined) await new Promise((resolve) => setTimeout(resolve, 20))
+  while (server.wire.passed('POST', '/api/auth/logout').at(-1)?.status === undefined)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(server.wire.passed('POST', '/api/auth/logout').at(-1)?.status, 204)
   assert.equal(await refreshCookie(profile), undefined)
 
   // Whoever kept a copy of the cookies has nothing.
   const cookie = before.map(({ name, value }) => `${name}=${value}`).join('; ')
   for (const method of ['GET', 'POST']) {
-    const answer = await ask(`${server.url}/api/auth/refresh`, { method, headers: { cookie, 'content-type': 'application/json' } })
+    const answer = await ask(`${server.url}/api/auth/refresh`, {
+      method,
+      headers: { cookie, 'content-type': 'application/json' },
+    })
     assert.equal(answer.status, 401)
     assert.equal(JSON.parse(answer.text).error, 'login_required')
     assert.ok(!answer.cookies.some((line) => /brama_rt_[^=]*=[^;]/.test(line)))

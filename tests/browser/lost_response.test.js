@@ -7,7 +7,8 @@ import { ask } from './lib/plain.js'
 import { openWorld } from './lib/world.js'
 
 const world = openWorld()
-const isRefresh = (/** @type {import('node:http').IncomingMessage} */ { method, url }) => method === 'POST' && url === '/api/auth/refresh'
+const isRefresh = (/** @type {import('node:http').IncomingMessage} */ { method, url }) =>
+  method === 'POST' && url === '/api/auth/refresh'
 
 /** Signed in at the demo app, and everything that follows at hand. */
 async function signedIn() {
@@ -107,7 +108,12 @@ test('T-05 no network, 503 and 429 sign nobody out', async () => {
   await profile.setOffline(false)
   for (const status of [503, 429]) {
     await page.route('**/api/auth/refresh', (route) =>
-      route.fulfill({ status, headers: { 'retry-after': '1' }, contentType: 'application/json', body: '{"error":"temporarily_unavailable"}' }),
+      route.fulfill({
+        status,
+        headers: { 'retry-after': '1' },
+        contentType: 'application/json',
+        body: '{"error":"temporarily_unavailable"}',
+      }),
     )
     const error = await page.evaluate(async () => (await globalThis.auth.token({ fresh: true })).error?.retryable)
     assert.equal(error, true, `${status}`)

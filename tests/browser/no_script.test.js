@@ -14,7 +14,11 @@ after(() => shop?.close())
 
 const world = openWorld({
   prepare: async (server) => {
-    await server.addClient('shop', 'native', { 'redirect-uri': `${shop.origin}/callback`, 'post-logout-redirect-uri': `${shop.origin}/bye`, scope: 'openid profile' })
+    await server.addClient('shop', 'native', {
+      'redirect-uri': `${shop.origin}/callback`,
+      'post-logout-redirect-uri': `${shop.origin}/bye`,
+      scope: 'openid profile',
+    })
   },
 })
 
@@ -41,7 +45,13 @@ test('F1 a third-party app: sign in, allow, and back with code, state and iss', 
   assert.equal(back.get('state'), state)
   assert.equal(back.get('iss'), world.server.url)
 
-  const form = { grant_type: 'authorization_code', client_id: 'shop', redirect_uri: `${shop.origin}/callback`, code: back.get('code') ?? '', code_verifier: verifier }
+  const form = {
+    grant_type: 'authorization_code',
+    client_id: 'shop',
+    redirect_uri: `${shop.origin}/callback`,
+    code: back.get('code') ?? '',
+    code_verifier: verifier,
+  }
   const answer = await fetch(`${world.server.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(form) })
   assert.equal(answer.status, 200)
   const tokens = await answer.json()
@@ -56,7 +66,11 @@ test('deny is as easy as allow and says access_denied', async () => {
   await fillSignIn(page, world.server.user)
   // Consent may be remembered from another test; this one asks anew.
   await page.waitForURL((url) => /consent|callback/.test(url.pathname))
-  const again = authorizationRequest(world.server.url, { client: 'shop', redirectUri: `${shop.origin}/callback`, extra: { prompt: 'consent' } })
+  const again = authorizationRequest(world.server.url, {
+    client: 'shop',
+    redirectUri: `${shop.origin}/callback`,
+    extra: { prompt: 'consent' },
+  })
   if (!page.url().includes('/consent')) await page.goto(again.url)
   assert.match(page.url(), /\/consent\?/)
   await page.click('button[value=deny]')

@@ -15,7 +15,16 @@ after(() => shop?.close())
 const world = openWorld({
   prepare: async (server) => {
     const settings = { 'redirect-uri': `${shop.origin}/callback`, scope: 'openid profile' }
-    await server.command(['client', 'add', 'own', '--type', 'native', ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), '--first-party', '--json'])
+    await server.command([
+      'client',
+      'add',
+      'own',
+      '--type',
+      'native',
+      ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
+      '--first-party',
+      '--json',
+    ])
     await server.addClient('third', 'native', settings)
   },
 })
@@ -43,7 +52,13 @@ for (const javaScriptEnabled of [true, false]) {
     await page.fill('#password', server.user.password)
     await page.dblclick('#sign-in button[type=submit]')
     const back = await arrived(page)
-    const form = { grant_type: 'authorization_code', client_id: 'own', redirect_uri: `${shop.origin}/callback`, code: back.get('code') ?? '', code_verifier: verifier }
+    const form = {
+      grant_type: 'authorization_code',
+      client_id: 'own',
+      redirect_uri: `${shop.origin}/callback`,
+      code: back.get('code') ?? '',
+      code_verifier: verifier,
+    }
     const answer = await fetch(`${server.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(form) })
     assert.equal(answer.status, 200, await answer.text())
   })

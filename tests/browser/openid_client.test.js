@@ -17,7 +17,11 @@ const secrets = {}
 const world = openWorld({
   prepare: async (server) => {
     for (const type of ['web', 'native']) {
-      const settings = { 'redirect-uri': `${app.origin}/callback`, 'post-logout-redirect-uri': `${app.origin}/bye`, scope: 'openid profile email offline_access' }
+      const settings = {
+        'redirect-uri': `${app.origin}/callback`,
+        'post-logout-redirect-uri': `${app.origin}/bye`,
+        scope: 'openid profile email offline_access',
+      }
       secrets[type] = (await server.addClient(`app-${type}`, type, settings)).client_secret
     }
   },
@@ -32,7 +36,11 @@ for (const [type, authentication] of /** @type {const} */ ([
     const { server } = world
     const secret = secrets[type]
     assert.equal(secret !== undefined, type === 'web', 'a confidential client has a secret, a public one has none')
-    const how = { client_secret_basic: () => client.ClientSecretBasic(secret), client_secret_post: () => client.ClientSecretPost(secret), none: () => client.None() }[authentication]()
+    const how = {
+      client_secret_basic: () => client.ClientSecretBasic(secret),
+      client_secret_post: () => client.ClientSecretPost(secret),
+      none: () => client.None(),
+    }[authentication]()
     const config = await client.discovery(new URL(server.url), `app-${type}`, undefined, how, {
       execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks],
     })
@@ -44,7 +52,13 @@ for (const [type, authentication] of /** @type {const} */ ([
     const verifier = client.randomPKCECodeVerifier()
     const [state, nonce] = [client.randomState(), client.randomNonce()]
     const url = client.buildAuthorizationUrl(config, {
-      ...{ redirect_uri: `${app.origin}/callback`, scope: 'openid profile email offline_access', state, nonce, prompt: 'consent' },
+      ...{
+        redirect_uri: `${app.origin}/callback`,
+        scope: 'openid profile email offline_access',
+        state,
+        nonce,
+        prompt: 'consent',
+      },
       ...{ code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' },
     })
     const page = await (await world.profile()).newPage()
@@ -62,7 +76,8 @@ for (const [type, authentication] of /** @type {const} */ ([
     const me = await client.fetchUserInfo(config, tokens.access_token, claims?.sub ?? '')
     assert.ok(me.preferred_username)
 
-    const api = (/** @type {string} */ token) => fetch(`${server.url}/api/protected-resource`, { headers: { authorization: `Bearer ${token}` } })
+    const api = (/** @type {string} */ token) =>
+      fetch(`${server.url}/api/protected-resource`, { headers: { authorization: `Bearer ${token}` } })
     assert.equal((await api(tokens.access_token)).status, 200)
     assert.ok(tokens.refresh_token)
     const fresh = await client.refreshTokenGrant(config, tokens.refresh_token)
@@ -72,7 +87,11 @@ for (const [type, authentication] of /** @type {const} */ ([
     if (type === 'web') assert.ok(!fresh.refresh_token || fresh.refresh_token === tokens.refresh_token)
     else assert.notEqual(fresh.refresh_token, tokens.refresh_token)
 
-    const end = client.buildEndSessionUrl(config, { post_logout_redirect_uri: `${app.origin}/bye`, id_token_hint: tokens.id_token ?? '', state: 'bye' })
+    const end = client.buildEndSessionUrl(config, {
+      post_logout_redirect_uri: `${app.origin}/bye`,
+      id_token_hint: tokens.id_token ?? '',
+      state: 'bye',
+    })
     await page.goto(end.href)
     if (!page.url().startsWith(app.origin)) await page.click('form[action="/sign-out"] button', { timeout: 2000 }).catch(() => {})
     await page.waitForURL((url) => url.href.startsWith(`${app.origin}/bye`))
@@ -84,7 +103,9 @@ for (const [type, authentication] of /** @type {const} */ ([
 
 test('the wrong secret is invalid_client, and says nothing else', async () => {
   const { server } = world
-  const config = await client.discovery(new URL(server.url), 'app-web', undefined, client.ClientSecretBasic('wrong'), { execute: [client.allowInsecureRequests] })
+  const config = await client.discovery(new URL(server.url), 'app-web', undefined, client.ClientSecretBasic('wrong'), {
+    execute: [client.allowInsecureRequests],
+  })
   await assert.rejects(client.refreshTokenGrant(config, 'nonsense'), (error) => {
     const { error: code, status, cause } = /** @type {any} */ (error)
     return (code ?? cause?.error) === 'invalid_client' || status === 401

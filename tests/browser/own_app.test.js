@@ -23,7 +23,17 @@ const world = openWorld({
       ['near', near, ['--first-party']],
       ['far', far, []],
     ])) {
-      await server.command(['client', 'add', id, '--type', 'browser', '--redirect-uri', `${site.origin}/callback`, ...more, '--json'])
+      await server.command([
+        'client',
+        'add',
+        id,
+        '--type',
+        'browser',
+        '--redirect-uri',
+        `${site.origin}/callback`,
+        ...more,
+        '--json',
+      ])
       site.pages['/'] = site.pages['/callback'] = `<!doctype html><title>${id}</title><p id="status">loading</p>
         <script type="module">
           import { createAuth } from '${server.url}/sdk/brama.js'
@@ -41,7 +51,10 @@ const at = (page, status) => page.waitForFunction((wanted) => document.querySele
 
 /** @param {import('playwright-core').Page} page */
 const whoAmI = (page) =>
-  page.evaluate(async (url) => (await globalThis.auth.fetch(`${url}/api/auth/me`)).json().then(({ preferred_username: name }) => name), world.server.url)
+  page.evaluate(
+    async (url) => (await globalThis.auth.fetch(`${url}/api/auth/me`)).json().then(({ preferred_username: name }) => name),
+    world.server.url,
+  )
 
 test('X2 A on the same site: the app’s own form, reload, another tab, sign-out', async () => {
   const { server } = world
@@ -108,7 +121,10 @@ test('BB-7 design §5 B on another site: signed in, but without any refresh toke
   const [exchange] = server.wire.passed('POST', '/oauth2/token')
   assert.equal(exchange.status, 200)
   assert.ok(!('refresh_token' in JSON.parse(exchange.text)))
-  assert.deepEqual(exchange.cookies.filter((cookie) => cookie.includes('_rt_')), [])
+  assert.deepEqual(
+    exchange.cookies.filter((cookie) => cookie.includes('_rt_')),
+    [],
+  )
   assert.equal(await whoAmI(page), server.user.username)
 })
 
@@ -117,7 +133,10 @@ test('design §5 A is for first-party apps only', async () => {
   const page = await (await world.profile()).newPage()
   await page.goto(far.origin)
   await page.waitForFunction(() => globalThis.auth?.state.error)
-  const done = await page.evaluate(({ username, password }) => globalThis.auth.signIn({ username, password }).then(({ ok }) => ok), server.user)
+  const done = await page.evaluate(
+    ({ username, password }) => globalThis.auth.signIn({ username, password }).then(({ ok }) => ok),
+    server.user,
+  )
   assert.equal(done, false)
 })
 

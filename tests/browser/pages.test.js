@@ -19,14 +19,22 @@ after(() => shop?.close())
 
 const world = openWorld({
   prepare: async (server) => {
-    await server.addClient('shop', 'web', { 'redirect-uri': `${shop.origin}/callback`, scope: 'openid profile email offline_access' })
+    await server.addClient('shop', 'web', {
+      'redirect-uri': `${shop.origin}/callback`,
+      scope: 'openid profile email offline_access',
+    })
   },
 })
 
 /** @typedef {import('playwright-core').Page} Page */
 
 const shopRequest = (extra = {}) =>
-  authorizationRequest(world.server.url, { client: 'shop', redirectUri: `${shop.origin}/callback`, scope: 'openid profile email offline_access', extra }).url
+  authorizationRequest(world.server.url, {
+    client: 'shop',
+    redirectUri: `${shop.origin}/callback`,
+    scope: 'openid profile email offline_access',
+    extra,
+  }).url
 
 /** @param {Page} page */
 async function atAccount(page) {
@@ -55,7 +63,10 @@ const PAGES = {
     for (let tries = 0; tries < 12; tries++) {
       await page.fill('#username', username)
       await page.fill('#password', 'not the password at all')
-      const [answer] = await Promise.all([page.waitForResponse((answer) => answer.request().method() === 'POST'), page.click('#sign-in button[type=submit]')])
+      const [answer] = await Promise.all([
+        page.waitForResponse((answer) => answer.request().method() === 'POST'),
+        page.click('#sign-in button[type=submit]'),
+      ])
       await page.waitForLoadState()
       if (answer.status() === 429) return assert.ok(Number(answer.headers()['retry-after']) > 0)
     }
@@ -73,7 +84,8 @@ const PAGES = {
   },
   'signed-out': (page) => page.goto('/signed-out'),
   'error B2104': (page) => page.goto('/error/B2104'),
-  'a wrong link of an app': (page) => page.goto('/oauth2/authorize?client_id=shop&redirect_uri=https://evil.example&response_type=code'),
+  'a wrong link of an app': (page) =>
+    page.goto('/oauth2/authorize?client_id=shop&redirect_uri=https://evil.example&response_type=code'),
   'not found': (page) => page.goto('/no/such/page'),
   account: atAccount,
   'demo, signed out': async (page) => {
@@ -118,7 +130,9 @@ for (const [locale, colorScheme] of /** @type {const} */ ([
         const violations = await page.evaluate(async (rules) => {
           const { violations, passes } = await globalThis.axe.run(document, { runOnly: rules })
           if (passes.length < 10) return [`only ${passes.length} rules looked at the page`]
-          return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`)
+          return violations.map(
+            ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join('; ')}`,
+          )
         }, RULES)
         assert.deepEqual(violations, [])
 
@@ -126,7 +140,10 @@ for (const [locale, colorScheme] of /** @type {const} */ ([
         const widths = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth])
         assert.ok(widths[0] <= widths[1], `${widths[0]} px of content in ${widths[1]} px`)
         assert.deepEqual(noise, [])
-        assert.deepEqual([...origins].filter((origin) => origin !== world.server.url && /^http/.test(origin)), [])
+        assert.deepEqual(
+          [...origins].filter((origin) => origin !== world.server.url && /^http/.test(origin)),
+          [],
+        )
       })
     }
   })
@@ -206,7 +223,11 @@ test('A2 the Tab key goes through the sign-in page in reading order', async () =
   const order = []
   for (let presses = 0; presses < 8; presses++) {
     await page.keyboard.press('Tab')
-    order.push(await page.evaluate(() => document.activeElement?.id || document.activeElement?.className || document.activeElement?.getAttribute('type')))
+    order.push(
+      await page.evaluate(
+        () => document.activeElement?.id || document.activeElement?.className || document.activeElement?.getAttribute('type'),
+      ),
+    )
   }
   const wanted = ['skip', 'username', 'password', 'reveal', 'remember', 'button fill']
   assert.deepEqual(order.filter((name) => wanted.includes(name ?? '')).slice(0, wanted.length), wanted)

@@ -65,7 +65,13 @@ test('B1 to B6 the whole way: challenge, sign-in page, code, exchange, cookie', 
   // What is secret is not in the database.
   const answered = await database(server.dataDir)
   const refresh = (await refreshCookie(profile))?.value ?? ''
-  for (const secret of [sent.get('code') ?? '', sent.get('code_verifier') ?? '', refresh, body.access_token, server.user.password]) {
+  for (const secret of [
+    sent.get('code') ?? '',
+    sent.get('code_verifier') ?? '',
+    refresh,
+    body.access_token,
+    server.user.password,
+  ]) {
     assert.ok(secret.length > 10)
     assert.ok(!answered.includes(secret), `${secret} is stored in the clear`)
   }
@@ -101,7 +107,12 @@ test('B7 a wrong verifier, a code twice and a code of another client: invalid_gr
 
   /** @param {Record<string, string>} form */
   const exchange = async (form) => {
-    const body = new URLSearchParams({ grant_type: 'authorization_code', client_id: 'demo-spa', redirect_uri: redirectUri, ...form })
+    const body = new URLSearchParams({
+      grant_type: 'authorization_code',
+      client_id: 'demo-spa',
+      redirect_uri: redirectUri,
+      ...form,
+    })
     const answer = await fetch(`${server.url}/oauth2/token`, { method: 'POST', body })
     return { status: answer.status, cookies: answer.headers.getSetCookie(), body: await answer.json() }
   }

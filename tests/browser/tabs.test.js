@@ -29,12 +29,16 @@ test('T-01 8 tabs × 5 calls with dead tokens: one refresh, 40 × 200', async ()
   await signInAtDemo(first, server.user)
   const tabs = [first, ...(await openTabs(profile, 7))]
   const dead = new Set((await Promise.all(tabs.map(accessToken))).map((token) => `Bearer ${token}`))
-  server.wire.treat(({ headers }) => (dead.has(headers.authorization ?? '') ? { headers: { authorization: 'Bearer dead' } } : undefined))
+  server.wire.treat(({ headers }) =>
+    dead.has(headers.authorization ?? '') ? { headers: { authorization: 'Bearer dead' } } : undefined,
+  )
   server.wire.forget()
 
   const statuses = await Promise.all(
     tabs.map((tab) =>
-      tab.evaluate(() => Promise.all(Array.from({ length: 5 }, async () => (await globalThis.auth.fetch('/api/protected-resource')).status))),
+      tab.evaluate(() =>
+        Promise.all(Array.from({ length: 5 }, async () => (await globalThis.auth.fetch('/api/protected-resource')).status)),
+      ),
     ),
   )
   assert.deepEqual(statuses.flat(), Array(40).fill(200))
@@ -82,7 +86,9 @@ test('T-15 sign-out in one of 8 tabs: all know within 300 ms, and no request use
   const old = new Set((await Promise.all(tabs.map(accessToken))).map((token) => `Bearer ${token}`))
   for (const tab of tabs) {
     await tab.evaluate(() => {
-      globalThis.out = new Promise((resolve) => globalThis.auth.subscribe(({ status }) => status === 'signed-out' && resolve(Date.now())))
+      globalThis.out = new Promise((resolve) =>
+        globalThis.auth.subscribe(({ status }) => status === 'signed-out' && resolve(Date.now())),
+      )
     })
   }
   const pressed = await first.evaluate(() => {
@@ -96,7 +102,12 @@ test('T-15 sign-out in one of 8 tabs: all know within 300 ms, and no request use
   server.wire.forget()
   const answers = await Promise.all(
     tabs.map((tab) =>
-      tab.evaluate(() => globalThis.auth.fetch('/api/protected-resource').then((answer) => answer.status, ({ code }) => code)),
+      tab.evaluate(() =>
+        globalThis.auth.fetch('/api/protected-resource').then(
+          (answer) => answer.status,
+          ({ code }) => code,
+        ),
+      ),
     ),
   )
   assert.deepEqual(new Set(answers), new Set(['signed_out']))

@@ -86,7 +86,9 @@ async fn az15_state_is_echoed_byte_for_byte_and_only_if_it_came_once() {
     let shop = RelyingParty::shop();
     let longest = "x".repeat(4096);
     for state in ["", "x", "a b+c%20&=#?\"'<>\\", "стан \u{0}\u{1f600}", &longest] {
-        let answer = Answer::parse(&Browser::new(&server).authorize(&shop, &[("state", state), ("prompt", "none")]).await.outside());
+        let answer = Answer::parse(
+            &Browser::new(&server).authorize(&shop, &[("state", state), ("prompt", "none")]).await.outside(),
+        );
         assert_eq!(answer.get("state").unwrap_or_default(), state);
         assert_eq!(answer.get("iss"), Some(server.issuer()));
     }
@@ -106,7 +108,8 @@ async fn az15_state_is_echoed_byte_for_byte_and_only_if_it_came_once() {
 async fn az10_unknown_and_empty_parameters_are_ignored() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
-    let odd = format!("{}&acr_values=&display=popup&claims_locales=xx&foo=1&foo=2&prompt=&max_age=", shop.authorize_url(&[]));
+    let odd =
+        format!("{}&acr_values=&display=popup&claims_locales=xx&foo=1&foo=2&prompt=&max_age=", shop.authorize_url(&[]));
     let mut browser = Browser::new(&server);
     let landing = browser.visit(&odd).await;
     assert_addressed(&server, &shop, &browser.complete(landing).await);
@@ -162,7 +165,9 @@ async fn az2_nothing_here_is_readable_from_another_origin() {
     let server = TestServer::start().await;
     let url = RelyingParty::demo().authorize_url(&[]);
     for call in [server.get(&url), server.call(Method::OPTIONS, "/oauth2/authorize"), server.get("/oauth2/authorize")] {
-        assert_no_cors(&call.header("origin", seeds::APP_ORIGIN).header("access-control-request-method", "GET").send().await);
+        assert_no_cors(
+            &call.header("origin", seeds::APP_ORIGIN).header("access-control-request-method", "GET").send().await,
+        );
     }
     let preflight = server.call(Method::OPTIONS, "/oauth2/authorize").header("access-control-request-method", "GET");
     assert_eq!(preflight.send().await.expect(405).header("allow"), Some("GET, POST"));
@@ -191,7 +196,8 @@ async fn az16_wh3_every_step_after_the_password_is_303() {
     let mut browser = Browser::new(&server);
     let page = browser.authorize(&shop, &[]).await.page();
     let form = html::form(page.text(), "/sign-in").unwrap();
-    let reply = browser.submit_step(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.expect(303);
+    let reply =
+        browser.submit_step(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.expect(303);
     assert!(reply.location().starts_with("/continue?tx="), "{reply}");
     // WH-2: the step that leaves for the app is a page of ours, not a redirect after a form.
     let consent = browser.follow(Some(server.issuer()), reply).await.page();
@@ -212,12 +218,29 @@ async fn wh12_prefetches_frames_and_images_get_no_code() {
         &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")],
         &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")],
         &[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
-        &[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch")],
-        &[("sec-fetch-site", "none"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-purpose", "prefetch;prerender")],
-        &[("sec-fetch-site", "same-origin"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("purpose", "prefetch")],
+        &[
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            ("sec-purpose", "prefetch"),
+        ],
+        &[
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            ("sec-purpose", "prefetch;prerender"),
+        ],
+        &[
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+            ("purpose", "prefetch"),
+        ],
     ];
     for headers in cases {
-        let call = headers.iter().fold(server.get(&demo.authorize_url(&[])).cookie(&session), |call, (name, value)| call.header(name, value));
+        let call = headers.iter().fold(server.get(&demo.authorize_url(&[])).cookie(&session), |call, (name, value)| {
+            call.header(name, value)
+        });
         let reply = call.send().await.expect(403);
         assert!(!reply.text().contains("code="), "{reply}");
     }

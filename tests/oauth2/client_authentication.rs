@@ -9,8 +9,13 @@ async fn te6_te7_a_secret_in_the_body_or_in_the_header() {
     let grant = [("grant_type", "client_credentials")];
     assert_eq!(server.post("/oauth2/token").basic(seeds::ROBOT, &secret).form(&grant).send().await.status, 200);
     let percent = secret.replace('-', "%2D").replace('_', "%5f");
-    assert_eq!(server.post("/oauth2/token").basic("%72obot", &percent).form(&grant).send().await.status, 200, "form-encoded");
-    let lower = server.post("/oauth2/token").header("authorization", &basic(seeds::ROBOT, &secret).replace("Basic", "bAsIc"));
+    assert_eq!(
+        server.post("/oauth2/token").basic("%72obot", &percent).form(&grant).send().await.status,
+        200,
+        "form-encoded"
+    );
+    let lower =
+        server.post("/oauth2/token").header("authorization", &basic(seeds::ROBOT, &secret).replace("Basic", "bAsIc"));
     assert_eq!(lower.form(&grant).send().await.status, 200);
     let body = [grant[0], ("client_id", seeds::ROBOT), ("client_secret", &secret)];
     assert_eq!(server.post("/oauth2/token").form(&body).send().await.status, 200);
@@ -69,7 +74,11 @@ async fn te3_te5_wrong_credentials_in_the_body_are_400() {
         &[("client_id", seeds::ROBOT), ("client_secret", "")],
         &[("client_secret", &robot)],
         &[("client_id", seeds::CLI), ("client_secret", &robot)],
-        &[("client_id", seeds::ROBOT), ("client_assertion", "x"), ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")],
+        &[
+            ("client_id", seeds::ROBOT),
+            ("client_assertion", "x"),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ],
     ];
     for fields in cases {
         let mut form = vec![("grant_type", "client_credentials")];
@@ -93,7 +102,10 @@ async fn te4_two_mechanisms_at_once_are_refused() {
     assert_eq!(twice.expect_error(400, "invalid_request").status, 400);
     for name in ["client_id", "client_secret"] {
         let form = [grant, ("client_id", seeds::ROBOT), ("client_secret", &secret), (name, seeds::ROBOT)];
-        assert_eq!(server.post("/oauth2/token").form(&form).send().await.expect_error(400, "invalid_request").status, 400);
+        assert_eq!(
+            server.post("/oauth2/token").form(&form).send().await.expect_error(400, "invalid_request").status,
+            400
+        );
     }
     // A secret in the URL is not read. OAuth 2.1 §2.4.1.
     let url = format!("/oauth2/token?client_id={}&client_secret={secret}", seeds::ROBOT);

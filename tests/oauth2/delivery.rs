@@ -1,7 +1,7 @@
 //! Where a refresh token goes: the cookie of a browser app on this site, the body for what is no browser, nowhere for a
 //! browser on another site. And who may read the token endpoint. Design §5; A2, B6, TE-41, BB-12.
 
-use brama_testkit::{Browser, Call, RelyingParty, Reply, TestServer, seeds};
+use brama_testkit::{Answer, Browser, Call, RelyingParty, Reply, TestServer, html, seeds};
 use http::Method;
 
 use crate::support::{DEMO_RT, assert_cors, assert_no_cookies, assert_no_cors};
@@ -33,9 +33,36 @@ async fn a2_b6_a_browser_app_on_this_site_gets_a_cookie_and_nothing_in_the_body(
         let reply = redeem(&server, &demo, &sender).await;
         assert!(reply.json().get("refresh_token").is_none() && !reply.text().contains("brt_"), "{reply}");
         let cookie = reply.cookie_value(DEMO_RT).unwrap();
-        let wanted = format!("{DEMO_RT}={cookie}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=604800");
+        // SE-9: nobody asked to stay signed in, so it ends with the browser, as its session does.
+        let wanted = format!("{DEMO_RT}={cookie}; HttpOnly; SameSite=Strict; Secure; Path=/");
         assert_eq!(reply.set_cookies(), [wanted.as_str()]);
     }
+}
+
+#[tokio::test]
+async fn se9_a2_whoever_asked_to_stay_signed_in_keeps_the_cookie_for_its_seven_days() {
+    let server = TestServer::start().await;
+    let demo = RelyingParty::demo();
+    let mut browser = Browser::new(&server);
+    let page = browser.authorize(&demo, &[]).await.page();
+    let form = html::form(page.text(), "/sign-in").unwrap();
+    let filled = [("username", seeds::OLENA), ("password", seeds::PASSWORD), ("remember", "1")];
+    let answer = Answer::parse(&browser.submit(&form, &filled).await.outside());
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("client_id", seeds::DEMO),
+        ("code", answer.code()),
+        ("code_verifier", &demo.verifier),
+    ];
+    let reply = browser.fetch_with(seeds::APP_ORIGIN, Method::POST, "/oauth2/token", |call| call.form(&fields)).await;
+    assert!(reply.set_cookies()[0].ends_with("; Max-Age=604800"), "{reply}");
+    // Every next one likewise; and without the wish it stays a cookie of the browser's session.
+    let reply = browser.post_json(seeds::APP_ORIGIN, "/api/auth/refresh", None).await.expect(200);
+    assert!(reply.set_cookies()[0].ends_with("; Max-Age=604800"), "{reply}");
+    let short = redeem(&server, &demo, &[]).await;
+    let jar = format!("{DEMO_RT}={}", short.cookie_value(DEMO_RT).unwrap());
+    let reply = server.post("/api/auth/refresh").cookie(&jar).send().await.expect(200);
+    assert!(reply.set_cookies()[0].ends_with("; Path=/"), "{reply}");
 }
 
 #[tokio::test]
@@ -96,7 +123,11 @@ async fn te41_listed_origins_read_the_token_endpoint_others_do_not() {
         ("https://app.example.com:444", false),
     ] {
         let reply = server.post("/oauth2/token").header("origin", origin).form(&[]).send().await.expect(400);
-        if listed { assert_cors(&reply, origin, true) } else { assert_no_cors(&reply) }
+        if listed {
+            assert_cors(&reply, origin, true)
+        } else {
+            assert_no_cors(&reply)
+        }
         let call = server.call(Method::OPTIONS, "/oauth2/token").header("origin", origin);
         let preflight = call.header("access-control-request-method", "POST").send().await.expect(204);
         assert_eq!(preflight.header("access-control-allow-origin"), listed.then_some(origin), "{preflight}");

@@ -34,7 +34,10 @@ async fn te32_a_machine_gets_an_access_token_and_nothing_of_a_person() {
     for scope in ["openid", "offline_access", "admin", "\"", "openid offline_access"] {
         assert_eq!(robot(&server, &[("scope", scope)]).await.expect_error(400, "invalid_scope").status, 400);
     }
-    assert_eq!(robot(&server, &[("resource", "https://other.example")]).await.expect_error(400, "invalid_target").status, 400);
+    assert_eq!(
+        robot(&server, &[("resource", "https://other.example")]).await.expect_error(400, "invalid_target").status,
+        400
+    );
 }
 
 #[tokio::test]

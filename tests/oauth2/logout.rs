@@ -100,7 +100,8 @@ async fn lo2_lo3_without_a_hint_that_fits_the_person_is_asked_and_nothing_happen
 async fn lo3_se17_the_button_of_our_page_signs_out() {
     let server = TestServer::start().await;
     let (mut browser, _) = customer(&server, seeds::OLENA).await;
-    let target = address(&[("client_id", "shop"), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT), ("state", "x")]);
+    let target =
+        address(&[("client_id", "shop"), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT), ("state", "x")]);
     let page = browser.arrive(SHOP, &target).await.page().expect(200);
     let form = html::form(page.text(), "/sign-out").unwrap();
     let landing = browser.submit(&form, &[]).await;
@@ -172,11 +173,8 @@ async fn lo4_lo6_no_open_redirect() {
 async fn lo1_a_form_of_the_app_does_the_same() {
     let server = TestServer::start().await;
     let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
-    let fields = [
-        ("id_token_hint", tokens.id.as_str()),
-        ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT),
-        ("state", "a b"),
-    ];
+    let fields =
+        [("id_token_hint", tokens.id.as_str()), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT), ("state", "a b")];
     let reply = browser.post_form(SHOP, "/oauth2/logout", &fields).await.expect(303);
     assert!(reply.location().starts_with("/oauth2/logout?"), "{reply}");
     let landing = browser.follow(Some(SHOP), reply).await;
@@ -202,7 +200,8 @@ async fn lo3_only_a_navigation_signs_out() {
     let session = format!("{SESSION}={}", browser.jar.get(SESSION).unwrap());
     for (mode, dest) in [("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty"), ("no-cors", "script")] {
         let call = server.get(&address(&[("id_token_hint", &tokens.id)])).cookie(&session);
-        let call = call.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", mode).header("sec-fetch-dest", dest);
+        let call =
+            call.header("sec-fetch-site", "cross-site").header("sec-fetch-mode", mode).header("sec-fetch-dest", dest);
         assert_eq!(call.send().await.status, 403, "{mode} {dest}");
     }
 }

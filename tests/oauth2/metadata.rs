@@ -41,7 +41,9 @@ async fn ep50_both_documents_say_exactly_what_works() {
             });
             assert_eq!(json, wanted);
             // EP-52: an empty list is left out.
-            assert!(json.as_object().unwrap().values().all(|value| value.as_array().is_none_or(|list| !list.is_empty())));
+            assert!(
+                json.as_object().unwrap().values().all(|value| value.as_array().is_none_or(|list| !list.is_empty()))
+            );
         }
     }
 }
@@ -117,7 +119,8 @@ async fn g7_no_header_of_a_request_changes_any_value() {
         .send()
         .await;
     assert_eq!(plain.body, spoofed.body);
-    for host in [Some("evil.example"), Some("id.example.com:8443"), Some("id.example.com.evil.example"), Some(""), None] {
+    for host in [Some("evil.example"), Some("id.example.com:8443"), Some("id.example.com.evil.example"), Some(""), None]
+    {
         let reply = server.get(DOCUMENTS[0]).host(host).send().await;
         assert_eq!(reply.status, 421, "{host:?}: {reply}");
         assert!(!reply.text().contains("evil"), "{reply}");

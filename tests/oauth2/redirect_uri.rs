@@ -117,14 +117,20 @@ async fn az6_localhost_has_a_free_port_only_for_native_apps() {
     let server = TestServer::start().await;
     for (client_type, free) in [(ClientType::Native, true), (ClientType::Web, false), (ClientType::Browser, false)] {
         let registered = RegisteredRedirectUri::parse("http://localhost:3000/cb").unwrap();
-        seeds::put_client(&server, Client { redirect_uris: vec![registered], ..seeds::client("local", client_type) }).await;
+        seeds::put_client(&server, Client { redirect_uris: vec![registered], ..seeds::client("local", client_type) })
+            .await;
         let app = RelyingParty { client_id: "local".to_owned(), ..RelyingParty::shop() };
         let exact = app.authorize_url(&[("redirect_uri", "http://localhost:3000/cb")]);
         assert_eq!(Browser::new(&server).visit(&exact).await.page().status, 200, "{client_type:?}");
         let other = app.authorize_url(&[("redirect_uri", "http://localhost:3001/cb")]);
         let status = Browser::new(&server).visit(&other).await.page().status;
         assert_eq!(status, if free { 200 } else { 400 }, "{client_type:?}");
-        assert_on_page(&server, &app.authorize_url(&[("redirect_uri", "http://localhost.evil.example:3000/cb")]), "B2104").await;
+        assert_on_page(
+            &server,
+            &app.authorize_url(&[("redirect_uri", "http://localhost.evil.example:3000/cb")]),
+            "B2104",
+        )
+        .await;
         server.store.remove_client(&"local".parse().unwrap()).await.unwrap();
     }
 }
@@ -134,18 +140,26 @@ async fn az9_the_redirect_uri_may_be_left_out_only_where_there_is_no_choice() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     // One registration and no OpenID: it is known where the answer goes.
-    let answer = Browser::new(&server).visit(&shop.authorize_url(&[("redirect_uri", ""), ("scope", "profile"), ("prompt", "none")])).await;
+    let answer = Browser::new(&server)
+        .visit(&shop.authorize_url(&[("redirect_uri", ""), ("scope", "profile"), ("prompt", "none")]))
+        .await;
     assert!(answer.outside().starts_with(seeds::SHOP_REDIRECT));
     assert_on_page(&server, &shop.authorize_url(&[("redirect_uri", "")]), "B2103").await;
     // A loopback registration has no port of its own.
-    assert_on_page(&server, &RelyingParty::cli().authorize_url(&[("redirect_uri", ""), ("scope", "offline_access")]), "B2103").await;
+    assert_on_page(
+        &server,
+        &RelyingParty::cli().authorize_url(&[("redirect_uri", ""), ("scope", "offline_access")]),
+        "B2103",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn az33_a_registered_query_is_kept() {
     let server = TestServer::start().await;
     let registered = RegisteredRedirectUri::parse("https://q.example.net/cb?tenant=a%20b&x=1").unwrap();
-    seeds::put_client(&server, Client { redirect_uris: vec![registered], ..seeds::client("query", ClientType::Web) }).await;
+    seeds::put_client(&server, Client { redirect_uris: vec![registered], ..seeds::client("query", ClientType::Web) })
+        .await;
     let app = RelyingParty {
         client_id: "query".to_owned(),
         redirect_uri: "https://q.example.net/cb?tenant=a%20b&x=1".to_owned(),

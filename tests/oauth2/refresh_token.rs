@@ -90,7 +90,9 @@ async fn te24_a_token_belongs_to_its_client() {
     assert_invalid_grant(&RelyingParty::foreign().refresh(&server, &of_cli.refresh).await);
     assert_eq!(shop.refresh(&server, &of_shop.refresh).await.status, 200, "nothing was revoked");
     assert_eq!(cli.refresh(&server, &of_cli.refresh).await.status, 200, "nothing was revoked");
-    for forged in ["", "x", "brt_", "brt_AAAA", &of_shop.refresh[4..], &format!("{}A", of_shop.refresh), &of_shop.access] {
+    for forged in
+        ["", "x", "brt_", "brt_AAAA", &of_shop.refresh[4..], &format!("{}A", of_shop.refresh), &of_shop.access]
+    {
         let reply = shop.refresh_with(&server, forged, &[]).await;
         assert_eq!(reply.status, 400, "{reply}");
     }

@@ -263,7 +263,10 @@ async fn tk11_the_id_token() {
     // OpenID Core §5.4: names and addresses are at userinfo.
     assert_eq!(names, ["acr", "amr", "at_hash", "aud", "auth_time", "exp", "iat", "iss", "nonce", "sid", "sub"]);
     assert_eq!((&claims["aud"], &claims["nonce"]), (&"shop".into(), &shop.nonce.clone().into()));
-    assert_eq!((claims["iat"].as_i64(), claims["exp"].as_i64(), claims["auth_time"].as_i64()), (Some(now), Some(now + 300), Some(now)));
+    assert_eq!(
+        (claims["iat"].as_i64(), claims["exp"].as_i64(), claims["auth_time"].as_i64()),
+        (Some(now), Some(now + 300), Some(now))
+    );
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sent.access.as_bytes());
     assert_eq!(claims["at_hash"], URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]));
     let userinfo = server.get("/userinfo").bearer(&sent.access).send().await.expect(200).json();

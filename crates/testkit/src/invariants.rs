@@ -136,7 +136,8 @@ fn page(reply: &Reply) {
     }
     let text = text.replace(" value=\"javascript:", " value=\"");
     for tag in text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
-        for inline in [" style=", " onclick=", " onload=", " onsubmit=", " onerror=", "=\"javascript:", "=\"data:text"] {
+        for inline in [" style=", " onclick=", " onload=", " onsubmit=", " onerror=", "=\"javascript:", "=\"data:text"]
+        {
             assert!(!tag.contains(inline), "{inline} in {reply}");
         }
     }

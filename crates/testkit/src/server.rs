@@ -160,13 +160,30 @@ impl TestServer {
         self.call(Method::POST, target)
     }
 
+    /// A server whose public URL is the loopback socket it serves on: for clients that fetch its documents themselves.
+    pub async fn on_loopback(change: impl FnOnce(&mut Options)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self::with(|options| {
+            options.issuer(&issuer);
+            change(options);
+        })
+        .await;
+        server.serve(listener);
+        server
+    }
+
     /// Serve on a loopback socket too, until the test ends. The `Host` header still has to be [`TestServer::authority`].
     pub async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        self.serve(listener);
+        address
+    }
+
+    fn serve(&self, listener: TcpListener) {
         let serving =
             Serving { listener, router: self.router(), proxies: self.proxies.clone(), grace: Duration::from_secs(1) };
         tokio::spawn(brama_http::serve(serving, std::future::pending()));
-        address
     }
 }

@@ -55,7 +55,8 @@ export async function signInByRedirect(page, user) {
  * @param {Page} page
  * @param {'signed-in' | 'signed-out'} status
  */
-export const atDemo = (page, status) => page.waitForFunction((wanted) => document.querySelector('[data-testid=status]')?.textContent === wanted, status)
+export const atDemo = (page, status) =>
+  page.waitForFunction((wanted) => document.querySelector('[data-testid=status]')?.textContent === wanted, status)
 
 /**
  * What the app's code can do: the demo puts its `auth` where the console finds it.

@@ -40,7 +40,11 @@ export async function startServer(flags = []) {
   const place = ['--data-dir', dataDir, '--public-url', wire.url]
   // Settings of the machine must not reach the program.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_')))
-  const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const kill = () => child.kill('SIGKILL')
   process.on('exit', kill)
   let output = ''
@@ -53,7 +57,9 @@ export async function startServer(flags = []) {
   const started = Date.now()
   for (;;) {
     if (failure || Date.now() - started > 30_000) throw new Error(`${failure || 'the server is not ready after 30 s'}\n${output}`)
-    const ready = await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { host: new URL(wire.url).host } }).catch(() => undefined)
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { host: new URL(wire.url).host } }).catch(
+      () => undefined,
+    )
     if (ready?.ok) break
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

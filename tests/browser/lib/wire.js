@@ -47,7 +47,14 @@ export async function openWire() {
     log.push(passed)
     await treatment.before
     const onward = http.request(
-      { port: upstream, host: '127.0.0.1', method: request.method, path: request.url, headers: { ...request.headers, ...treatment.headers }, agent: false },
+      {
+        port: upstream,
+        host: '127.0.0.1',
+        method: request.method,
+        path: request.url,
+        headers: { ...request.headers, ...treatment.headers },
+        agent: false,
+      },
       async (answer) => {
         passed.status = answer.statusCode
         passed.cookies = answer.headers['set-cookie'] ?? []
@@ -55,10 +62,15 @@ export async function openWire() {
         const parts = []
         for await (const part of answer) parts.push(part)
         const content = Buffer.concat(parts)
-        if (/json/.test(answer.headers['content-type'] ?? '') && !answer.headers['content-encoding']) passed.text = content.toString()
+        if (/json/.test(answer.headers['content-type'] ?? '') && !answer.headers['content-encoding'])
+          passed.text = content.toString()
         await treatment.after
         if (treatment.lose) return response.destroy()
-        response.writeHead(answer.statusCode ?? 502, answer.statusMessage, answer.rawHeaders.length > 0 ? pairs(answer.rawHeaders) : [])
+        response.writeHead(
+          answer.statusCode ?? 502,
+          answer.statusMessage,
+          answer.rawHeaders.length > 0 ? pairs(answer.rawHeaders) : [],
+        )
         response.end(content)
       },
     )
