@@ -73,8 +73,11 @@ impl Site {
         let robot = place.run(&["client", "add", SERVICE, "--type", "service", "--scope", "orders:read", "--json"])?;
         let robot: serde_json::Value = serde_json::from_str(&robot)?;
         let secret = robot.get("client_secret").and_then(serde_json::Value::as_str).context("no secret")?.to_owned();
-        // The quickest of three starts.
-        let quickest = start()?.start.min(start()?.start);
+        // The quickest of three starts; each has ended before the next begins.
+        let mut quickest = Duration::MAX;
+        for _ in 0..2 {
+            quickest = quickest.min(start()?.start);
+        }
         let mut server = start()?;
         server.start = server.start.min(quickest);
         Ok(Self { server, secret, first_start, _folder: folder })

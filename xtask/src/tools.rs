@@ -64,6 +64,9 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), String> {
         if need.is_there() {
             continue;
         }
+        if let (Need::Chromium, Some(path)) = (need, env::var_os("BRAMA_CHROMIUM")) {
+            return Err(format!("BRAMA_CHROMIUM is {}, which is no program; correct or unset it", path.display()));
+        }
         println!("{need:?} is missing; it is needed {}", need.why());
         for step in need.install() {
             step.run().map_err(|problem| format!("{need:?} is needed {}.\n{problem}", need.why()))?;

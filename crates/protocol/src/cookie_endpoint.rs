@@ -33,14 +33,12 @@ pub enum Sender {
 }
 
 impl Provenance<'_> {
-    /// Whether no browser sent this: such requests carry no ambient authority of a person.
+    /// Whether no browser sent this: such requests carry no ambient authority of a person. A mode alone is Node's `fetch`;
+    /// browsers that know Fetch Metadata always say the site too.
     #[must_use]
     pub fn is_no_browser(&self) -> bool {
-        self.origin.is_none()
-            && self.site.is_none()
-            && self.mode.is_none()
-            && self.dest.is_none()
-            && self.purpose.is_none()
+        let silent = [self.origin, self.site, self.dest, self.purpose].iter().all(Option::is_none);
+        silent && matches!(self.mode, None | Some("cors"))
     }
 
     /// The script's origin and whether it is same-site, before any list of origins is asked. BB-7.
@@ -149,6 +147,7 @@ mod tests {
             |origin: &str, same_site| Some(Sender::Script { origin: Origin::parse(origin).unwrap(), same_site });
         let (cors, empty) = (Some("cors"), Some("empty"));
         assert_eq!(admit(None, None, None, None, None), Some(Sender::NoBrowser));
+        assert_eq!(admit(None, None, cors, None, None), Some(Sender::NoBrowser));
         assert_eq!(admit(None, Some("same-origin"), cors, empty, None), script("https://id.example.com", true));
         let own = "https://id.example.com";
         assert_eq!(admit(Some(own), Some("same-origin"), Some("same-origin"), empty, None), script(own, true));

@@ -28,7 +28,7 @@ pub fn dump(server: &TestServer) -> Dump {
     let names: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     let of_table = |name: &String| {
         let mut rows = connection.prepare(&format!("SELECT * FROM \"{name}\" ORDER BY 1")).unwrap();
-        let columns: Vec<String> = rows.column_names().into_iter().map(ToOwned::to_owned).collect();
+        let columns: Vec<String> = rows.column_names().map(ToOwned::to_owned).collect();
         let read = rows.query_map([], |row| {
             let cells =
                 columns.iter().enumerate().map(|(index, column)| Ok(format!("{column}={}", cell(row.get_ref(index)?))));

@@ -131,7 +131,6 @@ impl TestServer {
     }
 
     /// The router itself.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }
@@ -143,19 +142,16 @@ impl TestServer {
     }
 
     /// A request that no browser sends: no `Origin`, no Fetch Metadata.
-    #[must_use]
     pub fn call(&self, method: Method, target: &str) -> Call<'_> {
         Call::new(self, method, target)
     }
 
     /// `GET` from no browser.
-    #[must_use]
     pub fn get(&self, target: &str) -> Call<'_> {
         self.call(Method::GET, target)
     }
 
     /// `POST` from no browser.
-    #[must_use]
     pub fn post(&self, target: &str) -> Call<'_> {
         self.call(Method::POST, target)
     }

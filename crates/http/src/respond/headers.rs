@@ -54,10 +54,15 @@ pub(crate) fn of_route(row: &Route, headers: &mut HeaderMap) {
         set(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-site");
     }
     if row.speech == Speech::Page {
-        set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-        set(headers, HeaderName::from_static("permissions-policy"), PERMISSIONS);
-        set(headers, HeaderName::from_static("x-robots-tag"), "noindex");
+        of_page(headers);
     }
+}
+
+/// On every page, those about addresses that do not exist too. WH-6, WH-8.
+pub(crate) fn of_page(headers: &mut HeaderMap) {
+    set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(headers, HeaderName::from_static("permissions-policy"), PERMISSIONS);
+    set(headers, HeaderName::from_static("x-robots-tag"), "noindex");
 }
 
 /// The policy of an HTML page: scripts by nonce, forms only to us, framed by nobody. WH-1.

@@ -62,7 +62,11 @@ pub fn refusal(app: &App, incoming: &Incoming, speech: Speech, refusal: Refusal)
     let row = refusal.row;
     let status = status(incoming, speech, &refusal);
     let mut response = match speech {
-        Speech::Page => page::error(app, incoming, status, &refusal),
+        Speech::Page => {
+            let mut page = page::error(app, incoming, status, &refusal);
+            headers::of_page(page.headers_mut());
+            page
+        }
         Speech::Plain => (status, format!("{} {}\n", row.id, row.description)).into_response(),
         Speech::OAuth | Speech::Bearer => json(
             status,
