@@ -81,7 +81,7 @@ async fn wh1_to_wh10_pages() {
 }
 
 #[tokio::test]
-async fn wh10_refused_pages_have_the_head_of_pages_too() {
+async fn wh6_wh8_refused_pages_have_the_head_of_pages_too() {
     let server = TestServer::start().await;
     for (method, target, status) in [
         (Method::GET, "/nothing-here", 404),

@@ -107,7 +107,8 @@ mod tests {
         assert_eq!(parse(Some(CHALLENGE), None), Err(BadChallenge::Method));
         assert_eq!(parse(Some(CHALLENGE), Some("plain")), Err(BadChallenge::Method));
         assert_eq!(parse(Some(CHALLENGE), Some("s256")), Err(BadChallenge::Method));
-        for wrong in [&CHALLENGE[1..], &format!("{CHALLENGE}A"), &format!("{CHALLENGE}="), &"a".repeat(129), ""] {
+        for wrong in [CHALLENGE.split_at(1).1, &format!("{CHALLENGE}A"), &format!("{CHALLENGE}="), &"a".repeat(129), ""]
+        {
             assert_eq!(parse(Some(wrong), Some("S256")), Err(BadChallenge::Syntax), "{wrong}");
         }
     }
