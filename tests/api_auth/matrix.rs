@@ -294,7 +294,6 @@ async fn bb12_the_origin_of_one_client_is_worth_nothing_for_another() {
 /// An app of somebody else's cannot sign people out of everything: it has its own cookie to give back, or the person is
 /// asked at `/oauth2/logout`.
 #[tokio::test]
-#[ignore = "does not hold yet: a third party's origin ends the session by the session cookie alone"]
 async fn lo3_bb12_a_third_party_ends_no_session_by_the_session_cookie_alone() {
     let server = server().await;
     let jar = fresh(&server).await;

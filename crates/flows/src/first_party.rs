@@ -158,7 +158,7 @@ async fn choose(
         (None, _) if unlisted => Err((&ORIGIN).into()),
         (None, _) => {
             // No cookie: an origin that nobody lists is still told so, before anything else.
-            require_listed(ctx, sender).await?;
+            listing(ctx, sender).await?;
             Err((&SIGN_IN_AGAIN).into())
         }
     }
@@ -201,6 +201,8 @@ pub async fn refresh(
 pub struct LoggedOut {
     /// The clients whose cookies go.
     pub clients: Vec<ClientId>,
+    /// Whether the session cookie goes.
+    pub session: bool,
 }
 
 /// End the sessions behind the refresh cookies of this origin's clients, and the one behind the session cookie.
@@ -215,7 +217,9 @@ pub async fn logout(
     cookies: Vec<RefreshCookie>,
     session: Option<HandleHash<kind::Session>>,
 ) -> Result<LoggedOut, Refusal> {
-    require_listed(ctx, sender).await?;
+    let listing = listing(ctx, sender).await?;
+    // An app of somebody else's gives back what is its own; the session by its cookie alone is not. LO-3.
+    let ours = listing.is_none_or(|clients| clients.iter().any(|record| record.client.first_party));
     let mut clients = Vec::new();
     for cookie in cookies.into_iter().filter(|cookie| named.is_none_or(|named| cookie.client == *named)) {
         let record = ctx.store.find_client(&cookie.client).await?;
@@ -232,20 +236,21 @@ pub async fn logout(
         }
         clients.push(cookie.client);
     }
-    if let Some(session) = session
+    if let Some(session) = session.filter(|_| ours)
         && let Some((session, user)) = ctx.store.find_session(session, ctx.now).await?
     {
         ctx.store.end_session(user.id, session.id, ctx.now).await?;
     }
-    Ok(LoggedOut { clients })
+    let session = ours || !clients.is_empty();
+    Ok(LoggedOut { clients, session })
 }
 
-/// A script's origin has to be listed by some client. BB-12.
-async fn require_listed(ctx: &Ctx, sender: &Sender) -> Result<(), Refusal> {
-    match sender {
-        Sender::Script { origin, .. } if ctx.store.clients_of_origin(origin.as_str()).await?.is_empty() => {
-            Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")))
-        }
-        _ => Ok(()),
+/// The clients that list a script's origin; there has to be one. Nothing: no browser. BB-12.
+async fn listing(ctx: &Ctx, sender: &Sender) -> Result<Option<Vec<Arc<ClientRecord>>>, Refusal> {
+    let Sender::Script { origin, .. } = sender else { return Ok(None) };
+    let clients = ctx.store.clients_of_origin(origin.as_str()).await?;
+    if clients.is_empty() {
+        return Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")));
     }
+    Ok(Some(clients))
 }

@@ -116,7 +116,9 @@ pub(crate) async fn logout(_: &App, incoming: &Incoming) -> Result<Response, Ref
     let cookies = refresh_cookies(incoming);
     let done = first_party::logout(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash()).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    set_cookie(&mut response, &cookies::delete(cookies::SESSION));
+    if done.session {
+        set_cookie(&mut response, &cookies::delete(cookies::SESSION));
+    }
     for client in done.clients {
         set_cookie(&mut response, &cookies::delete(&format!("{}{client}", cookies::REFRESH)));
     }

@@ -13,7 +13,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::signed_in;
+use crate::pages::{forget_unknown, signed_in};
 use crate::respond::page::{Language, chrome, html};
 use crate::respond::{see_other, set_cookie};
 
@@ -26,7 +26,7 @@ pub(crate) async fn front(_: &App, _: &Incoming) -> Result<Response, Refusal> {
 pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let ctx = &incoming.ctx;
     let (Some((current, user)), Some(secret)) = (signed_in(incoming).await?, incoming.session_hash()) else {
-        return Ok(see_other("/sign-in"));
+        return Ok(forget_unknown(incoming, see_other("/sign-in")));
     };
     let sessions = account::sessions(ctx, &user).await?;
     let times: Vec<[String; 3]> = sessions
@@ -94,7 +94,9 @@ async fn owner(incoming: &Incoming) -> Result<Option<(Session, User, Parameters)
 
 /// `POST /account/sessions/end`.
 pub(crate) async fn end_sessions(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
-    let Some((current, user, form)) = owner(incoming).await? else { return Ok(see_other("/sign-in")) };
+    let Some((current, user, form)) = owner(incoming).await? else {
+        return Ok(forget_unknown(incoming, see_other("/sign-in")));
+    };
     let has = |name| form.one(name).ok().flatten();
     let end = match (has("session").and_then(|text| text.parse().ok()), has("all_others"), has("all")) {
         (Some(id), None, None) => End::One(id),

@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod sign_in;
 pub(crate) mod signed_out;
 
+use axum::response::Response;
 use brama_flows::authorize::interact::{self, SignedIn};
 use brama_protocol::error::Refusal;
 use brama_protocol::id::AuthorizationId;
@@ -14,11 +15,20 @@ use brama_protocol::parameters::Parameters;
 
 use crate::cookies;
 use crate::incoming::Incoming;
+use crate::respond::set_cookie;
 
 /// Who is signed in in this browser.
 pub(crate) async fn signed_in(incoming: &Incoming) -> Result<SignedIn, Refusal> {
     let cookies = incoming.cookies();
     interact::signed_in(&incoming.ctx, cookies.get(cookies::SESSION)).await
+}
+
+/// Delete a session cookie behind which there is no session: an id that we do not know is never adopted. SE-4.
+pub(crate) fn forget_unknown(incoming: &Incoming, mut response: Response) -> Response {
+    if incoming.cookies().get(cookies::SESSION).is_some() {
+        set_cookie(&mut response, &cookies::delete(cookies::SESSION));
+    }
+    response
 }
 
 /// The authorization a page belongs to: its `tx` parameter.
