@@ -1,4 +1,4 @@
-//! What this machine could do if the server cost nothing.
+//! What this machine could do if the server cost nothing: the parts that no implementation can do without.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -27,7 +27,7 @@ pub(crate) const GROUP: &str = "sqlite-group";
 pub(crate) const SYNC: &str = "write-fdatasync";
 
 /// Rows changed in one commit of [`GROUP`].
-const GROUP_SIZE: usize = 64;
+const GROUP_SIZE: u32 = 64;
 
 /// Measure all of them.
 pub(crate) async fn measure(plan: Plan) -> anyhow::Result<Vec<Measured>> {
@@ -48,9 +48,8 @@ pub(crate) async fn measure(plan: Plan) -> anyhow::Result<Vec<Measured>> {
     all.push(load::compute(VERIFY, 1, plan, 1, || Ok(verify))?);
     all.push(load::compute(HASH, cores, plan, 1, hash)?);
     all.push(load::compute(COMMIT, 1, plan, 1, || commit(&folder.path().join("one.db"), 1))?);
-    let mut group = load::compute(GROUP, 1, plan, 1, || commit(&folder.path().join("group.db"), GROUP_SIZE))?;
-    group.per_second *= f64::from(u32::try_from(GROUP_SIZE)?);
-    all.push(group);
+    let group = load::compute(GROUP, 1, plan, 1, || commit(&folder.path().join("group.db"), GROUP_SIZE))?;
+    all.push(group.of_rows(GROUP_SIZE));
     all.push(load::compute(SYNC, 1, plan, 1, || sync(&folder.path().join("log")))?);
     Ok(all)
 }
@@ -129,20 +128,20 @@ fn hash() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
 }
 
 /// Change rows and wait until they are on the disk, with the server's own settings.
-fn commit(path: &Path, rows: usize) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + use<>> {
+fn commit(path: &Path, rows: u32) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + use<>> {
     let database = Database::open(path)?;
     database.pragma_update(None, "journal_mode", "WAL")?;
     database.pragma_update(None, "synchronous", "FULL")?;
     database.execute_batch("CREATE TABLE grants (id INTEGER PRIMARY KEY, generation INTEGER NOT NULL) STRICT")?;
     for id in 0..rows {
-        database.execute("INSERT INTO grants VALUES (?1, 0)", [i64::try_from(id)?])?;
+        database.execute("INSERT INTO grants VALUES (?1, 0)", [id])?;
     }
     Ok(move || {
         let run = |sql: &str| database.prepare_cached(sql)?.execute(()).map(drop);
         run("BEGIN IMMEDIATE")?;
         let mut update = database.prepare_cached("UPDATE grants SET generation = generation + 1 WHERE id = ?1")?;
         for id in 0..rows {
-            update.execute([i64::try_from(id)?])?;
+            update.execute([id])?;
         }
         run("COMMIT")?;
         Ok(())

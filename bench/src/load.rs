@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use crate::measured::{Latencies, Measured};
-use crate::process::Server;
+use crate::process::{self, Server};
 
 /// How long and how much.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +47,7 @@ pub(crate) async fn run<V: Visitor>(
     for visitor in work {
         all.add(&visitor.await??)?;
     }
-    let mut measured = all.figure(name, at_once, plan.time, 1);
-    measured.cpu_us = Some(cpu.as_secs_f64() * 1e6 / (measured.per_second * plan.time.as_secs_f64()));
-    Ok(measured)
+    Ok(all.figure(name, at_once, plan.time, 1).with_cpu(cpu, plan.time))
 }
 
 async fn repeat(mut visitor: impl Visitor, from: Instant, until: Instant) -> anyhow::Result<Latencies> {
@@ -78,34 +76,40 @@ pub(crate) fn compute<W>(
 where
     W: FnMut() -> anyhow::Result<()>,
 {
-    let from = Instant::now() + plan.warm_up();
-    let until = from + plan.time;
-    let one = || -> anyhow::Result<Latencies> {
+    let one = || -> anyhow::Result<Computed> {
         let mut work = make()?;
-        let mut latencies = Latencies::new()?;
-        loop {
-            let began = Instant::now();
-            for _ in 0..batch {
-                work()?;
-            }
-            let ended = Instant::now();
-            if ended >= until {
-                return Ok(latencies);
-            }
-            if ended >= from {
-                latencies.record(ended.duration_since(began));
-            }
+        let mut call = || (0..batch).try_for_each(|_| work());
+        let warm = Instant::now() + plan.warm_up();
+        while Instant::now() < warm {
+            call()?;
         }
+        let (mut latencies, began, cpu) = (Latencies::new()?, Instant::now(), process::cpu_of_this_thread()?);
+        while began.elapsed() < plan.time {
+            let began = Instant::now();
+            call()?;
+            latencies.record(began.elapsed());
+        }
+        Ok(Computed { latencies, took: began.elapsed(), cpu: process::cpu_of_this_thread()?.saturating_sub(cpu) })
     };
-    let mut all = Latencies::new()?;
+    let mut all = Computed { latencies: Latencies::new()?, took: Duration::ZERO, cpu: Duration::ZERO };
     std::thread::scope(|scope| -> anyhow::Result<()> {
         let work: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
         for thread in work {
-            let latencies = thread.join().map_err(|_| anyhow::anyhow!("a thread of {name} ended early"))??;
-            all.add(&latencies)?;
+            let Computed { latencies, took, cpu } =
+                thread.join().map_err(|_| anyhow::anyhow!("a thread of {name} ended early"))??;
+            all.latencies.add(&latencies)?;
+            all.took = all.took.max(took);
+            all.cpu += cpu;
         }
         Ok(())
     })?;
-    anyhow::ensure!(all.len() > 0, "{name}: nothing was done in time; use more --seconds");
-    Ok(all.figure(name, threads, plan.time, batch))
+    let measured = all.latencies.figure(name, threads, all.took, batch);
+    Ok(measured.with_cpu(all.cpu, all.took))
+}
+
+/// What one computing thread did.
+struct Computed {
+    latencies: Latencies,
+    took: Duration,
+    cpu: Duration,
 }

@@ -18,7 +18,9 @@
 //! - Everything is measured in several rounds, ceilings included, and of every figure the best round counts: what else
 //!   the machine does can only make figures worse.
 //! - "CPU" is what the server process alone spent per operation, by the scheduler's own count. It holds on a shared
-//!   machine too; throughput there does not.
+//!   machine too; throughput there does not. "least" is the sum of what the operation cannot do without, measured in the
+//!   same run: so many bare HTTP exchanges, signatures, hashes and rows in a durable commit. How much of the CPU time
+//!   that is says how far the server is from what the machine can do.
 //! - Pure computations (signatures, token checks) run on one thread; password hashes on all cores, as in the server.
 //!   Token checks are timed in groups of 16, their percentiles are those of groups; `sqlite-group` counts rows, its
 //!   latencies are those of a commit of 64 rows.

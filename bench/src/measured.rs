@@ -17,9 +17,23 @@ pub(crate) struct Measured {
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) max_us: f64,
-    /// CPU time of the serving process per operation, microseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cpu_us: Option<f64>,
+    /// CPU time per operation, microseconds: of the serving process, or of the computing threads.
+    pub(crate) cpu_us: f64,
+}
+
+impl Measured {
+    /// Add the CPU time that was spent in all.
+    pub(crate) fn with_cpu(mut self, cpu: Duration, time: Duration) -> Self {
+        self.cpu_us = cpu.as_secs_f64() * 1e6 / (self.per_second * time.as_secs_f64());
+        self
+    }
+
+    /// Count several rows of one commit as operations of their own; latencies stay those of the commit.
+    pub(crate) fn of_rows(mut self, rows: u32) -> Self {
+        self.per_second *= f64::from(rows);
+        self.cpu_us /= f64::from(rows);
+        self
+    }
 }
 
 /// Latencies of one worker.
@@ -51,11 +65,7 @@ impl Latencies {
             p50_us: micros(self.0.value_at_quantile(0.5)),
             p99_us: micros(self.0.value_at_quantile(0.99)),
             max_us: micros(self.0.max()),
-            cpu_us: None,
+            cpu_us: f64::NAN,
         }
-    }
-
-    pub(crate) fn len(&self) -> u64 {
-        self.0.len()
     }
 }

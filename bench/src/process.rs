@@ -50,7 +50,7 @@ impl Server {
         for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             // A thread may end between the two looks.
             let Ok(text) = fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-            nanos += text.split(' ').next().unwrap_or_default().parse::<u64>()?;
+            nanos += on_cpu(&text)?;
         }
         Ok(Duration::from_nanos(nanos))
     }
@@ -71,6 +71,16 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// CPU time of the calling thread so far.
+pub(crate) fn cpu_of_this_thread() -> anyhow::Result<Duration> {
+    Ok(Duration::from_nanos(on_cpu(&fs::read_to_string("/proc/thread-self/schedstat")?)?))
+}
+
+/// The first number of schedstat: nanoseconds on a CPU.
+fn on_cpu(schedstat: &str) -> anyhow::Result<u64> {
+    Ok(schedstat.split(' ').next().unwrap_or_default().parse()?)
 }
 
 fn answers(port: u16, path: &str) -> bool {

@@ -72,10 +72,11 @@ impl Report {
         Ok(fs::write(path, serde_json::to_vec_pretty(self)?)?)
     }
 
-    /// How much of its ceiling an operation reaches.
-    fn ratio(&self, operation: &Operation) -> Option<f64> {
-        let ceiling = self.ceilings.iter().find(|ceiling| ceiling.name == operation.ceiling)?;
-        Some(operation.measured.per_second * operation.takes / ceiling.per_second)
+    /// The least CPU time that an operation can take: the sum of its parts.
+    fn least(&self, operation: &Operation) -> Option<f64> {
+        let of =
+            |part: &&str| self.ceilings.iter().find(|ceiling| ceiling.name == **part).map(|ceiling| ceiling.cpu_us);
+        operation.parts.iter().map(of).sum()
     }
 }
 
@@ -91,8 +92,7 @@ fn time(micros: f64) -> String {
 
 fn row(f: &mut fmt::Formatter<'_>, measured: &Measured, last: &str) -> fmt::Result {
     let Measured { name, at_once, per_second, p50_us, p99_us, max_us, cpu_us } = measured;
-    let cpu = cpu_us.map_or_else(|| "-".to_owned(), time);
-    let [p50, p99, max] = [*p50_us, *p99_us, *max_us].map(time);
+    let [p50, p99, max, cpu] = [*p50_us, *p99_us, *max_us, *cpu_us].map(time);
     writeln!(f, "{name:21} {at_once:>7} {per_second:>9.0} {p50:>9} {p99:>9} {max:>9} {cpu:>9}  {last}")
 }
 
@@ -104,11 +104,12 @@ impl fmt::Display for Report {
         let head = ["at once", "/s", "p50", "p99", "max", "CPU"];
         let [at_once, per_second, p50, p99, max, cpu] = head;
         let columns = format!("{at_once:>7} {per_second:>9} {p50:>9} {p99:>9} {max:>9} {cpu:>9}");
-        writeln!(f, "{:21} {columns}  of its ceiling", "operation")?;
+        writeln!(f, "{:21} {columns}  {:>9} {:>7}", "operation", "least", "")?;
         for operation in &self.operations {
-            let ratio = self.ratio(operation).map_or_else(String::new, |ratio| format!("{:.0} %", ratio * 100.0));
-            let takes = if operation.takes > 1.0 { format!(" ÷ {}", operation.takes) } else { String::new() };
-            row(f, &operation.measured, &format!("{ratio:>5} of {}{takes}", operation.ceiling))?;
+            let least = self.least(operation).map_or_else(String::new, |least| {
+                format!("{:>9} {:>5.0} %", time(least), least / operation.measured.cpu_us * 100.0)
+            });
+            row(f, &operation.measured, &least)?;
         }
         writeln!(f, "\n{:21} {columns}", "ceiling")?;
         for ceiling in &self.ceilings {

@@ -10,20 +10,19 @@ use std::future::Future;
 
 use serde::Serialize;
 
-use crate::ceilings::{COMMIT, GROUP, HASH, HELLO, HELLO_ALONE, VERIFY};
+use crate::ceilings::{COMMIT, GROUP, HASH, HELLO, HELLO_ALONE, SIGN, VERIFY};
 use crate::connection::Outgoing;
 use crate::load::{self, Plan, Visitor};
 use crate::measured::Measured;
 use crate::site::{SERVICE, Site};
 
-/// A figure of the server and the name of its ceiling.
+/// A figure of the server, and the ceilings it consists of: what it cannot do without.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Operation {
     #[serde(flatten)]
     pub(crate) measured: Measured,
-    pub(crate) ceiling: &'static str,
-    /// How many of the ceiling's operations one of these takes.
-    pub(crate) takes: f64,
+    /// Names of ceilings, one for each time it is needed.
+    pub(crate) parts: &'static [&'static str],
 }
 
 /// Measures what is wanted.
@@ -39,7 +38,7 @@ impl Runner<'_> {
     async fn run<V, F>(
         &mut self,
         name: &str,
-        (ceiling, takes): (&'static str, f64),
+        parts: &'static [&'static str],
         connections: usize,
         make: impl Fn(usize) -> F,
     ) -> anyhow::Result<()>
@@ -56,7 +55,7 @@ impl Runner<'_> {
             visitors.push(make(number).await?);
         }
         let measured = load::run(name, visitors, self.plan, &self.site.server).await?;
-        self.done.push(Operation { measured, ceiling, takes });
+        self.done.push(Operation { measured, parts });
         Ok(())
     }
 }
@@ -72,26 +71,31 @@ pub(crate) async fn measure(
     let signing_in = std::thread::available_parallelism()?.get() * 4;
     let port = site.server.port;
     let mut runner = Runner { site, plan, wanted, done: Vec::new() };
-    let (hello, alone) = ((HELLO, 1.0), (HELLO_ALONE, 1.0));
 
-    runner.run("discovery", hello, many, |_| repeated::get(port, "/.well-known/openid-configuration")).await?;
-    runner.run("jwks", hello, many, |_| repeated::get(port, "/oauth2/jwks")).await?;
-    runner.run("sign-in", (HASH, 1.0), signing_in, |number| sign_in::visitor(port, number)).await?;
-    runner.run("code-flow", (HELLO, 2.0), many, |number| code_flow::visitor(port, number)).await?;
-    runner.run("refresh-cookie-alone", (COMMIT, 1.0), 1, |number| refresh::by_cookie(port, number)).await?;
-    runner.run("refresh-cookie", (GROUP, 1.0), many, |number| refresh::by_cookie(port, number)).await?;
-    runner.run("refresh-body", (GROUP, 1.0), many, |number| refresh::by_body(port, number)).await?;
-    runner.run("refresh-get", hello, many, |number| repeated::look(port, number)).await?;
-    runner.run("client-credentials", hello, many, |_| repeated::machine(port, SERVICE, &site.secret)).await?;
-    runner.run("userinfo", hello, many, |number| repeated::userinfo(port, number)).await?;
-    runner.run("userinfo-alone", alone, 1, |number| repeated::userinfo(port, number)).await?;
+    runner.run("discovery", &[HELLO], many, |_| repeated::get(port, "/.well-known/openid-configuration")).await?;
+    runner.run("jwks", &[HELLO], many, |_| repeated::get(port, "/oauth2/jwks")).await?;
+    let parts = &[HELLO, HASH, GROUP, GROUP, GROUP, GROUP, SIGN];
+    runner.run("sign-in", parts, signing_in, |number| sign_in::visitor(port, number)).await?;
+    let parts = &[HELLO, GROUP, HELLO, GROUP, SIGN, SIGN];
+    runner.run("code-flow", parts, many, |number| code_flow::visitor(port, number)).await?;
+    let parts = &[HELLO_ALONE, COMMIT, SIGN];
+    runner.run("refresh-cookie-alone", parts, 1, |number| refresh::by_cookie(port, number)).await?;
+    let parts = &[HELLO, GROUP, SIGN];
+    runner.run("refresh-cookie", parts, many, |number| refresh::by_cookie(port, number)).await?;
+    let parts = &[HELLO, GROUP, SIGN, SIGN];
+    runner.run("refresh-body", parts, many, |number| refresh::by_body(port, number)).await?;
+    runner.run("refresh-get", &[HELLO, SIGN], many, |number| repeated::look(port, number)).await?;
+    let machine = |_| repeated::machine(port, SERVICE, &site.secret);
+    runner.run("client-credentials", &[HELLO, SIGN], many, machine).await?;
+    runner.run("userinfo", &[HELLO, VERIFY], many, |number| repeated::userinfo(port, number)).await?;
+    runner.run("userinfo-alone", &[HELLO_ALONE, VERIFY], 1, |number| repeated::userinfo(port, number)).await?;
     let mut done = runner.done;
     let token = sign_in::signed_in(port, 0).await?.access_token;
     for (name, remembered) in [("guard", 0), ("guard-cached", 10_000)] {
         if wanted(name) {
             eprintln!("measuring {name}");
             let measured = verification::measure(name, port, &token, remembered, plan).await?;
-            done.push(Operation { measured, ceiling: VERIFY, takes: 1.0 });
+            done.push(Operation { measured, parts: &[VERIFY] });
         }
     }
     Ok(done)
