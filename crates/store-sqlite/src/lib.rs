@@ -6,11 +6,13 @@
 
 mod audit;
 mod authorization;
+mod catalog;
 mod client;
 mod column;
 mod connection;
 mod consent;
 mod grant;
+mod lease;
 mod migrate;
 mod reader;
 mod session;

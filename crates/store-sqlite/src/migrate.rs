@@ -29,8 +29,10 @@ pub struct MigrationStatus {
     pub pending: Vec<Migration>,
 }
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
+    Migration { version: 2, name: "nodes", sql: include_str!("../migrations/0002_nodes.sql") },
+];
 
 fn newest() -> u32 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)

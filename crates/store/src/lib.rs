@@ -6,11 +6,13 @@
 
 pub mod audit;
 pub mod authorization;
+pub mod catalog;
 pub mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod consent;
 pub mod grant;
+pub mod lease;
 pub mod session;
 pub mod signing_key;
 pub mod sweep;
@@ -19,9 +21,11 @@ pub mod user;
 
 pub use audit::AuditLog;
 pub use authorization::Authorizations;
+pub use catalog::Catalog;
 pub use client::Clients;
 pub use consent::Consents;
 pub use grant::Grants;
+pub use lease::Leases;
 pub use session::Sessions;
 pub use signing_key::SigningKeys;
 pub use sweep::Sweep;
@@ -49,12 +53,34 @@ pub enum Unavailable {
 
 /// Everything a backend does.
 pub trait Store:
-    Authorizations + AuditLog + Clients + Consents + Grants + Sessions + SigningKeys + Sweep + Throttles + Users
+    Authorizations
+    + AuditLog
+    + Catalog
+    + Clients
+    + Consents
+    + Grants
+    + Leases
+    + Sessions
+    + SigningKeys
+    + Sweep
+    + Throttles
+    + Users
 {
 }
 
 impl<T> Store for T where
-    T: Authorizations + AuditLog + Clients + Consents + Grants + Sessions + SigningKeys + Sweep + Throttles + Users
+    T: Authorizations
+        + AuditLog
+        + Catalog
+        + Clients
+        + Consents
+        + Grants
+        + Leases
+        + Sessions
+        + SigningKeys
+        + Sweep
+        + Throttles
+        + Users
 {
 }
 

@@ -10,10 +10,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("store", &["protocol"]),
     ("store-sqlite", &["store", "protocol"]),
+    ("store-postgres", &["store", "protocol"]),
     ("flows", &["store", "jose", "protocol"]),
     ("guard", &["jose", "protocol"]),
     ("http", &["flows", "pages", "store", "protocol"]),
-    ("brama", &["http", "flows", "pages", "store-sqlite", "store", "config", "guard", "jose", "protocol"]),
+    (
+        "brama",
+        &["http", "flows", "pages", "store-sqlite", "store-postgres", "store", "config", "guard", "jose", "protocol"],
+    ),
 ];
 
 /// Crates that may depend on all others, and that nobody depends on.
@@ -25,7 +29,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("axum", &["http", "brama"]),
     // Only a backend contains SQL.
     ("rusqlite", &["store-sqlite"]),
-    // Only `guard` opens outgoing connections.
+    ("tokio-postgres", &["store-postgres"]),
+    // Only `guard` opens outgoing connections, but for those to the database.
     ("hyper-rustls", &["guard"]),
     ("askama", &["pages"]),
     ("argon2", &["flows"]),

@@ -15,11 +15,13 @@ use std::sync::Arc;
 use crate::Store;
 
 mod authorization;
+mod catalog;
 mod client;
 mod code;
 mod consent;
 mod fixture;
 mod grant;
+mod lease;
 mod refresh;
 mod session;
 mod session_end;
@@ -58,6 +60,7 @@ use list;
 pub fn cases() -> Vec<Case> {
     [
         user::cases(),
+        catalog::cases(),
         client::cases(),
         session::cases(),
         session_end::cases(),
@@ -65,6 +68,7 @@ pub fn cases() -> Vec<Case> {
         code::cases(),
         consent::cases(),
         grant::cases(),
+        lease::cases(),
         refresh::cases(),
         throttle::cases(),
         signing_key::cases(),
