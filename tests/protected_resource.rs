@@ -78,7 +78,8 @@ async fn a5_missing_bad_and_expired_tokens_are_401_with_a_challenge() {
     let in_query = ask(&api, &format!("{PATH}?access_token={}", sent.access), None).await;
     assert_eq!(in_query.status(), 401);
     let claims = tokens::peek(&sent.access).1;
-    let own = server.deployment.keyring.for_access_tokens();
+    let catalog = server.deployment.catalog.get();
+    let own = catalog.keyring.for_access_tokens();
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = claims.clone();
         claims[name] = value;

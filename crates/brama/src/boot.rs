@@ -1,58 +1,34 @@
 //! From a configuration to a deployment: open the store, check the master key, load the signing keys, start the pool.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brama_config::{Config, Locale};
+use brama_config::{Config, DatabaseUrl, Locale};
+use brama_flows::catalog::CurrentCatalog;
 use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
 use brama_flows::csrf::CsrfKey;
-use brama_flows::keys::{Keyring, MasterKey, Purpose, Sealer};
+use brama_flows::keys::{MasterKey, Purpose, Sealer};
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Ctx, Deployment, Entropy, Settings};
 use brama_http::{App, Look, TrustedProxies};
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_store::lease::{Job, NodeId};
 use brama_store::throttle::{LaneRule, Penalty};
-use brama_store::{SigningKeys as _, Unavailable};
-use brama_store_sqlite::SqliteStore;
+use brama_store::{Store, Unavailable};
 use jiff::SignedDuration;
 use zeroize::Zeroizing;
 
+use crate::database;
 use crate::edge::{self, SystemClock, SystemEntropy};
 use crate::failure::{Failure, Trouble};
 use crate::master_key;
 
-/// What may happen to a database that is not up to date.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Migrate {
-    /// Migrate it: development, or `--migrate`.
-    Always,
-    /// Make a new one; refuse one that is behind.
-    OnlyNew,
-}
-
-/// Open the store of a configuration.
-pub(crate) fn open_store(config: &Config, migrate: Migrate) -> Result<SqliteStore, Failure> {
-    let path = config.database.url.sqlite_path();
-    if let Some(folder) = path.parent() {
-        master_key::make_folder(folder)?;
-    }
-    if migrate == Migrate::Always || !path.exists() {
-        SqliteStore::migrate(path, edge::now())?;
-    }
-    Ok(SqliteStore::open(&brama_store_sqlite::Settings {
-        path: path.to_owned(),
-        group_commit_max: config.database.group_commit_max,
-        readers: config.database.readers,
-    })?)
-}
-
 /// The master key. It is made only together with a new database: an old one without its key is lost, not re-keyed.
-pub(crate) fn master_key(config: &Config) -> Result<MasterKey, Failure> {
+pub(crate) async fn master_key(config: &Config) -> Result<MasterKey, Failure> {
     let path = &config.secrets.key_file;
-    if !path.exists() && !config.database.url.sqlite_path().exists() {
+    if !path.exists() && database::is_new(config).await? {
         return master_key::create(path);
     }
     master_key::read(path)
@@ -118,9 +94,10 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
 /// The first write of a start fails when another process holds the write lock.
 fn first_write(config: &Config, error: Unavailable) -> Failure {
     match error {
-        Unavailable::Failed(why) if why.contains("locked") => {
-            brama_store_sqlite::OpenError::Locked { path: config.database.url.sqlite_path().to_owned() }.into()
-        }
+        Unavailable::Failed(why) if why.contains("locked") => match &config.database.url {
+            DatabaseUrl::Sqlite(path) => brama_store_sqlite::OpenError::Locked { path: path.clone() }.into(),
+            DatabaseUrl::Postgres(_) => Unavailable::Failed(why).into(),
+        },
         other => other.into(),
     }
 }
@@ -128,7 +105,7 @@ fn first_write(config: &Config, error: Unavailable) -> Failure {
 /// Put a deployment together.
 pub(crate) async fn deployment(
     config: &Config,
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     master: &MasterKey,
 ) -> Result<Arc<Deployment>, Failure> {
     let check = *derive(master, Purpose::Check)?;
@@ -139,7 +116,8 @@ pub(crate) async fn deployment(
         return Err(Trouble::new("B1302", what, fix).into());
     }
     let entropy = Arc::new(SystemEntropy);
-    let keyring = Keyring::load(&store, &sealer(master, Purpose::SigningKeys)?, entropy.as_ref(), edge::now()).await?;
+    let sealer_of_keys = sealer(master, Purpose::SigningKeys)?;
+    let catalog = CurrentCatalog::load(store.as_ref(), sealer_of_keys, entropy.as_ref(), edge::now()).await?;
     let mut dummy = [0u8; 48];
     entropy.fill(&mut dummy).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let passwords = &config.passwords;
@@ -158,8 +136,8 @@ pub(crate) async fn deployment(
     })?;
     Ok(Arc::new(Deployment {
         settings: settings(config)?,
-        store: Arc::new(store),
-        keyring,
+        store,
+        catalog,
         password_sealer: sealer(master, Purpose::Passwords)?,
         refresh_tokens: RefreshTokenKey::new(&*derive(master, Purpose::RefreshTokens)?),
         csrf: CsrfKey::new(&*derive(master, Purpose::Csrf)?),
@@ -194,16 +172,35 @@ pub(crate) fn proxies(config: &Config) -> TrustedProxies {
     TrustedProxies { proxies: config.server.trust_proxy.clone(), exempt: config.throttle.exempt_addresses.clone() }
 }
 
-/// Sweep what is over, once a minute, until the process ends. A sweep that fails is tried again a minute later.
-pub(crate) async fn keep_swept(deployment: Arc<Deployment>) {
+/// Everything that goes on beside requests, until the process ends: keeping up with changes of clients and keys, and
+/// sweeping.
+pub(crate) fn keep_up(deployment: &Arc<Deployment>) -> Result<(), Failure> {
+    let mut node = [0u8; 16];
+    SystemEntropy.fill(&mut node).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
+    let followed = Arc::clone(deployment);
+    tokio::spawn(async move { followed.catalog.follow(followed.store.as_ref()).await });
+    tokio::spawn(keep_swept(Arc::clone(deployment), NodeId(node)));
+    Ok(())
+}
+
+/// Sweep what is over, once a minute; of many nodes one does it. A sweep that fails is tried again a minute later.
+async fn keep_swept(deployment: Arc<Deployment>, node: NodeId) {
     /// Rows of each kind per sweep.
     const ROWS: u32 = 1000;
+    /// How long a node keeps the work before another one may take over, if it is gone.
+    const LEASE: SignedDuration = SignedDuration::from_secs(150);
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         minute.tick().await;
-        match deployment.store.sweep(edge::now(), ROWS).await {
-            Ok(swept) => tracing::debug!(?swept),
-            Err(error) => tracing::warn!(%error, "sweeping failed"),
+        let now = edge::now();
+        let until = now.checked_add(LEASE).unwrap_or(now);
+        match deployment.store.take_lease(Job::Sweep, node, until, now).await {
+            Ok(true) => match deployment.store.sweep(now, ROWS).await {
+                Ok(swept) => tracing::debug!(?swept),
+                Err(error) => tracing::warn!(%error, "sweeping failed"),
+            },
+            Ok(false) => tracing::debug!("another node sweeps"),
+            Err(error) => tracing::warn!(%error, "cannot take the lease of sweeping"),
         }
     }
 }
@@ -229,14 +226,4 @@ pub(crate) async fn listen(config: &Config) -> Result<tokio::net::TcpListener, F
         };
         Trouble::new("B1101", what, fix).into()
     })
-}
-
-/// Whether a database file exists, for commands that must not make one.
-pub(crate) fn require_database(path: &Path) -> Result<(), Failure> {
-    if path.exists() {
-        return Ok(());
-    }
-    let what = format!("there is no database {}", path.display());
-    let fix = "start `brama dev` here once, or name the server's configuration with --config";
-    Err(Trouble::new("B1209", what, fix).exit(crate::failure::NOT_READY).into())
 }

@@ -4,6 +4,7 @@
 mod boot;
 mod client_form;
 mod command;
+mod database;
 mod dev;
 mod edge;
 mod failure;

@@ -36,7 +36,7 @@ pub use sections::{
     Client, Config, Database, Locale, Log, LogFormat, LogLevel, Pages, Passwords, Secrets, Server, Sessions, Throttle,
     Tokens,
 };
-pub use urls::{DatabaseUrl, PublicUrl};
+pub use urls::{DatabaseUrl, PostgresUrl, PublicUrl};
 
 use reader::Reader;
 

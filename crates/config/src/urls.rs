@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use url::{Host, Url};
 
 use crate::problem::Code;
-use crate::value::{Raw, Setting, Shown, Wrong};
+use crate::value::{Raw, Setting, Shown, Wrong, shown};
 
 /// The address people see and the issuer of every token, exactly (RFC 8414 §2; G-7, EP-51).
 ///
@@ -100,67 +100,124 @@ impl Setting for PublicUrl {
     }
 }
 
-/// Where the data is. This version has SQLite only.
+/// Where the data is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(PathBuf);
+pub enum DatabaseUrl {
+    /// A SQLite file of this machine.
+    Sqlite(PathBuf),
+    /// PostgreSQL, for one node or many.
+    Postgres(PostgresUrl),
+}
 
-impl DatabaseUrl {
-    /// The database file.
+/// The URL of a PostgreSQL database. It may hold a password, so it prints without it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(String);
+
+impl PostgresUrl {
+    /// The URL with its password: for the driver only.
     #[must_use]
-    pub fn sqlite_path(&self) -> &Path {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
+}
 
-    pub(crate) fn inside(data_dir: &Path) -> Self {
-        Self(data_dir.join("brama.db"))
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
+}
+
+impl fmt::Display for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&shown(&self.0))
+    }
+}
+
+impl DatabaseUrl {
+    pub(crate) fn inside(data_dir: &Path) -> Self {
+        Self::Sqlite(data_dir.join("brama.db"))
+    }
+
+    /// A URL as people write it on the command line or in the file.
+    ///
+    /// # Errors
+    /// What is wrong with it, without its password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::read(&Raw::Words(text.to_owned())).map_err(|wrong| format!("{} {}", shown(text), wrong.what))
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => write!(f, "{url}"),
+        }
+    }
+}
+
+fn sqlite(rest: &str, expected: &str) -> Result<DatabaseUrl, Wrong> {
+    let wrong = |what: &str| Wrong::new(Code::NotUnderstood, what, expected);
+    // "sqlite:///abs" is how other tools write an absolute path.
+    let path = match rest.strip_prefix("//") {
+        Some(absolute) if absolute.starts_with('/') => absolute,
+        Some(relative) => {
+            let better = Shown::Quoted(format!("sqlite:{relative}"));
+            return Err(wrong("has two slashes before a relative path").better(Some(better)));
+        }
+        None => rest,
+    };
+    if path.trim().is_empty() {
+        return Err(wrong("names no file"));
+    }
+    if path == ":memory:" {
+        let what = "keeps everything in memory, so all accounts would be lost at every stop";
+        return Err(Wrong::new(Code::NotInThisVersion, what, expected));
+    }
+    if path.contains('?') || path.chars().any(char::is_control) {
+        let better = path.split_once('?').map(|(path, _)| Shown::Quoted(format!("sqlite:{path}")));
+        return Err(wrong("has options; there are none").better(better));
+    }
+    Ok(DatabaseUrl::Sqlite(PathBuf::from(path)))
+}
+
+/// The driver judges the rest; what is checked here are the mistakes that its messages would not explain.
+fn postgres(text: &str, rest: &str, expected: &str) -> Result<DatabaseUrl, Wrong> {
+    let wrong = |what: &str| Err(Wrong::new(Code::NotUnderstood, what, expected));
+    let Some(rest) = rest.strip_prefix("//") else { return wrong("has no // after its scheme") };
+    if rest.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return wrong("has a space or a line break in it");
+    }
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let database = place.split_once('/').map_or("", |(_, database)| database);
+    let named = |name: &str| query.split('&').any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name));
+    if database.is_empty() && !named("dbname") {
+        return wrong("names no database: write it after the host, as in postgres://brama@db.internal/brama");
+    }
+    Ok(DatabaseUrl::Postgres(PostgresUrl(text.to_owned())))
 }
 
 impl Setting for DatabaseUrl {
     fn expected() -> String {
-        "\"sqlite:\" and the path of a file".to_owned()
+        "\"sqlite:\" and the path of a file, or \"postgres://user@host/database\"".to_owned()
     }
 
     fn read(raw: &Raw) -> Result<Self, Wrong> {
-        let text = raw.text(&Self::expected())?;
-        let wrong = |what: &str| Wrong::new(Code::NotUnderstood, what, Self::expected());
+        let expected = Self::expected();
+        let text = raw.text(&expected)?;
         let Some((scheme, rest)) = text.split_once(':') else {
             let better = (!text.trim().is_empty()).then(|| Shown::Quoted(format!("sqlite:{text}")));
-            return Err(wrong("has no scheme").better(better));
+            return Err(Wrong::new(Code::NotUnderstood, "has no scheme", expected).better(better));
         };
         match scheme {
-            "sqlite" => {}
-            "postgres" | "postgresql" => {
-                let what = "names PostgreSQL, but this version has SQLite only";
-                return Err(Wrong::new(Code::NotInThisVersion, what, Self::expected()));
-            }
-            _ => return Err(wrong("names a database that does not exist here")),
+            "sqlite" => sqlite(rest, &expected),
+            "postgres" | "postgresql" => postgres(text, rest, &expected),
+            _ => Err(Wrong::new(Code::NotUnderstood, "names a database that does not exist here", expected)),
         }
-        // "sqlite:///abs" is how other tools write an absolute path.
-        let path = match rest.strip_prefix("//") {
-            Some(absolute) if absolute.starts_with('/') => absolute,
-            Some(relative) => {
-                let better = Shown::Quoted(format!("sqlite:{relative}"));
-                return Err(wrong("has two slashes before a relative path").better(Some(better)));
-            }
-            None => rest,
-        };
-        if path.trim().is_empty() {
-            return Err(wrong("names no file"));
-        }
-        if path == ":memory:" {
-            let what = "keeps everything in memory, so all accounts would be lost at every stop";
-            return Err(Wrong::new(Code::NotInThisVersion, what, Self::expected()));
-        }
-        if path.contains('?') || path.chars().any(char::is_control) {
-            let better = path.split_once('?').map(|(path, _)| Shown::Quoted(format!("sqlite:{path}")));
-            return Err(wrong("has options; there are none").better(better));
-        }
-        Ok(Self(PathBuf::from(path)))
     }
 
     fn show(&self) -> Shown {
-        Shown::Quoted(format!("sqlite:{}", self.0.display()))
+        Shown::Quoted(self.to_string())
     }
 }
 
@@ -266,15 +323,17 @@ mod tests {
         }
     }
 
-    fn database(text: &str) -> Result<PathBuf, (Code, String)> {
-        DatabaseUrl::read(&Raw::Text(text.to_owned())).map(|url| url.0).map_err(|wrong| (wrong.code, wrong.what))
+    fn database(text: &str) -> Result<DatabaseUrl, (Code, String)> {
+        DatabaseUrl::read(&Raw::Text(text.to_owned())).map_err(|wrong| (wrong.code, wrong.what))
     }
 
     #[test]
     fn databases_that_do_not_exist_are_refused() {
         let cases = [
-            ("postgres://u:p@db/brama", Code::NotInThisVersion),
-            ("postgresql://db/brama", Code::NotInThisVersion),
+            ("postgres:brama", Code::NotUnderstood),
+            ("postgres://u:p@db", Code::NotUnderstood),
+            ("postgres://u:p@db/", Code::NotUnderstood),
+            ("postgres://u:p@db/brama\n", Code::NotUnderstood),
             ("sqlite::memory:", Code::NotInThisVersion),
             ("mysql://db/brama", Code::NotUnderstood),
             ("/var/lib/brama/brama.db", Code::NotUnderstood),
@@ -285,7 +344,21 @@ mod tests {
         for (text, code) in cases {
             assert_eq!(database(text).map_err(|(code, _)| code), Err(code), "{text}");
         }
-        assert_eq!(database("sqlite:brama.db"), Ok("brama.db".into()));
-        assert_eq!(database("sqlite:///var/brama.db"), Ok("/var/brama.db".into()));
+        assert_eq!(database("sqlite:brama.db"), Ok(DatabaseUrl::Sqlite("brama.db".into())));
+        assert_eq!(database("sqlite:///var/brama.db"), Ok(DatabaseUrl::Sqlite("/var/brama.db".into())));
+    }
+
+    #[test]
+    fn the_password_of_a_database_is_not_printed() {
+        for text in
+            ["postgres://u:geheim@db:5432,db2/brama?sslmode=require", "postgresql://db/?dbname=b&password=geheim"]
+        {
+            let url = database(text).unwrap();
+            for printed in [format!("{url}"), format!("{url:?}"), url.show().toml()] {
+                assert!(!printed.contains("geheim"), "{printed}");
+            }
+            let DatabaseUrl::Postgres(url) = url else { panic!("{text}") };
+            assert_eq!(url.reveal(), text);
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use brama_config::{Code, Loaded, Origin, Problem, Profile, Sources, load};
+use brama_config::{Code, DatabaseUrl, Loaded, Origin, Problem, Profile, Sources, load};
 
 struct Setup {
     dir: tempfile::TempDir,
@@ -235,7 +235,7 @@ fn a_secret_file_is_read_and_never_shown() {
     let secret = good.path("url");
     fs::write(&secret, "sqlite:/srv/geheim.db\r\n").unwrap();
     let loaded = good.env("BRAMA_DATABASE_URL_FILE", secret.display().to_string()).good();
-    assert_eq!(loaded.config.database.url.sqlite_path(), Path::new("/srv/geheim.db"));
+    assert_eq!(loaded.config.database.url, DatabaseUrl::Sqlite("/srv/geheim.db".into()));
     assert_eq!(loaded.origins.get("database.url").unwrap().value, "\"***\"");
 
     let bad = setup(Profile::Production).file(GOOD);
@@ -284,7 +284,7 @@ fn development_mode_needs_nothing() {
     assert_eq!(config.public_url.as_str(), "http://localhost:8420");
     assert_eq!(config.data_dir, Path::new("./.brama"));
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8420");
-    assert_eq!(config.database.url.sqlite_path(), Path::new("./.brama/brama.db"));
+    assert_eq!(config.database.url, DatabaseUrl::Sqlite("./.brama/brama.db".into()));
     assert_eq!(config.secrets.key_file, Path::new("./.brama/master.key"));
     assert_eq!(config.tokens.default_audience, "http://localhost:8420/api");
     assert!(config.throttle.exempt_addresses.iter().all(|net| net.addr().is_loopback()));

@@ -26,7 +26,7 @@ pub struct SessionOverview {
 pub async fn sessions(ctx: &Ctx, user: &User) -> Result<Vec<SessionOverview>, Refusal> {
     let mut apps: BTreeMap<SessionId, Vec<String>> = BTreeMap::new();
     for app in ctx.store.apps_of_sessions(user.id, ctx.now).await? {
-        let name = ctx.store.find_client(&app.client).await?.map(|record| record.client.name.clone());
+        let name = ctx.client(&app.client).await?.map(|record| record.client.name.clone());
         let names = apps.entry(app.session).or_default();
         names.push(name.unwrap_or_else(|| app.client.to_string()));
     }

@@ -29,7 +29,7 @@ impl AuthenticatedClient {
 pub async fn authenticate(ctx: &Ctx, credentials: &Credentials) -> Result<AuthenticatedClient, Refusal> {
     let refused =
         |why: &str| Err(Refusal::from(&CLIENT_UNAUTHENTICATED).with_detail(format!("{}: {why}", credentials.client())));
-    let Some(record) = ctx.store.find_client(credentials.client()).await? else { return refused("not registered") };
+    let Some(record) = ctx.client(credentials.client()).await? else { return refused("not registered") };
     if !record.client.enabled {
         return refused("disabled");
     }

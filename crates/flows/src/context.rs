@@ -3,14 +3,17 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use brama_protocol::client::ClientId;
 use brama_protocol::error::{INTERNAL, Refusal};
 use brama_protocol::handle::Handle;
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
-use brama_store::Store;
+use brama_store::client::ClientRecord;
 use brama_store::throttle::LaneRule;
+use brama_store::{Store, Unavailable};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::catalog::{Catalog, CurrentCatalog};
 use crate::csrf::CsrfKey;
 use crate::keys::{Keyring, Sealer};
 use crate::login::hashing::HashPool;
@@ -106,8 +109,8 @@ pub struct Deployment {
     pub settings: Settings,
     /// What we remember.
     pub store: Arc<dyn Store>,
-    /// Keys that sign tokens.
-    pub keyring: Keyring,
+    /// Keys that sign tokens, and clients.
+    pub catalog: CurrentCatalog,
     /// Seals password hashes. PW-13.
     pub password_sealer: Sealer,
     /// Makes and knows refresh tokens.
@@ -126,6 +129,7 @@ pub struct Deployment {
 #[derive(Clone)]
 pub struct Ctx {
     deployment: Arc<Deployment>,
+    catalog: Arc<Catalog>,
     /// The instant of the request, read once at the edge.
     pub now: Timestamp,
 }
@@ -134,7 +138,29 @@ impl Ctx {
     /// A request that came at this instant.
     #[must_use]
     pub fn new(deployment: Arc<Deployment>, now: Timestamp) -> Self {
-        Self { deployment, now }
+        Self { catalog: deployment.catalog.get(), deployment, now }
+    }
+
+    /// Keys that sign tokens.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.catalog.keyring
+    }
+
+    /// The client with this id, disabled ones too.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn client(&self, id: &ClientId) -> Result<Option<Arc<ClientRecord>>, Unavailable> {
+        self.catalog.client(self.store.as_ref(), id).await
+    }
+
+    /// Enabled clients that list this origin, in order of id.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn clients_of_origin(&self, origin: &str) -> Result<Arc<Vec<Arc<ClientRecord>>>, Unavailable> {
+        self.catalog.clients_of_origin(self.store.as_ref(), origin).await
     }
 
     /// `N` random bytes.

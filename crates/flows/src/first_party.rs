@@ -80,16 +80,15 @@ async fn client_of(ctx: &Ctx, sender: &Sender, named: Option<&ClientId>) -> Resu
         Sender::NoBrowser => &ctx.settings.own_origin,
     };
     if let (Sender::NoBrowser, Some(named)) = (sender, named) {
-        let found = ctx.store.find_client(named).await?.filter(|record| record.client.enabled);
+        let found = ctx.client(named).await?.filter(|record| record.client.enabled);
         return found.filter(|record| record.client.first_party).ok_or_else(|| (&NOT_FIRST_PARTY).into());
     }
-    let listed = ctx.store.clients_of_origin(origin.as_str()).await?;
-    let listed: Vec<_> =
-        listed.into_iter().filter(|record| named.is_none_or(|named| record.client.id == *named)).collect();
+    let listed = ctx.clients_of_origin(origin.as_str()).await?;
+    let listed: Vec<_> = listed.iter().filter(|record| named.is_none_or(|named| record.client.id == *named)).collect();
     if listed.is_empty() {
         return Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")));
     }
-    let mut first_party = listed.into_iter().filter(|record| record.client.first_party);
+    let mut first_party = listed.into_iter().filter(|record| record.client.first_party).cloned();
     match (first_party.next(), first_party.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(Refusal::from(&NOT_FIRST_PARTY).with_detail(format!("clients of {origin}"))),
@@ -140,7 +139,7 @@ async fn choose(
     let mut fitting = Vec::new();
     let mut unlisted = false;
     for cookie in cookies.into_iter().filter(|cookie| named.is_none_or(|named| cookie.client == *named)) {
-        let Some(record) = ctx.store.find_client(&cookie.client).await?.filter(|record| record.client.enabled) else {
+        let Some(record) = ctx.client(&cookie.client).await?.filter(|record| record.client.enabled) else {
             continue;
         };
         match sender {
@@ -222,7 +221,7 @@ pub async fn logout(
     let ours = listing.is_none_or(|clients| clients.iter().any(|record| record.client.first_party));
     let mut clients = Vec::new();
     for cookie in cookies.into_iter().filter(|cookie| named.is_none_or(|named| cookie.client == *named)) {
-        let record = ctx.store.find_client(&cookie.client).await?;
+        let record = ctx.client(&cookie.client).await?;
         let listed = match (sender, &record) {
             (Sender::NoBrowser, _) => true,
             (Sender::Script { origin, .. }, Some(record)) => record.client.lists_origin(origin),
@@ -246,9 +245,9 @@ pub async fn logout(
 }
 
 /// The clients that list a script's origin; there has to be one. Nothing: no browser. BB-12.
-async fn listing(ctx: &Ctx, sender: &Sender) -> Result<Option<Vec<Arc<ClientRecord>>>, Refusal> {
+async fn listing(ctx: &Ctx, sender: &Sender) -> Result<Option<Arc<Vec<Arc<ClientRecord>>>>, Refusal> {
     let Sender::Script { origin, .. } = sender else { return Ok(None) };
-    let clients = ctx.store.clients_of_origin(origin.as_str()).await?;
+    let clients = ctx.clients_of_origin(origin.as_str()).await?;
     if clients.is_empty() {
         return Err(Refusal::from(&ORIGIN).with_detail(format!("no client lists {origin}")));
     }

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admin;
 pub mod authorize;
+pub mod catalog;
 pub mod client_auth;
 pub mod context;
 pub mod csrf;

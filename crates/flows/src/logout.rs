@@ -31,7 +31,7 @@ pub enum Logout {
 
 /// A hint with our signature, for this issuer. Expired is fine. LO-2.
 fn hint(ctx: &Ctx, request: &LogoutRequest) -> Option<IdTokenClaims> {
-    let claims: IdTokenClaims = ctx.keyring.own(request.id_token_hint.as_deref()?, Typ::IdToken)?.claims().ok()?;
+    let claims: IdTokenClaims = ctx.keyring().own(request.id_token_hint.as_deref()?, Typ::IdToken)?.claims().ok()?;
     (claims.iss == ctx.settings.issuer).then_some(claims)
 }
 
@@ -62,7 +62,7 @@ pub async fn logout(
     let hint = hint.filter(|_| agree);
     let id = if agree { request.client.clone().or(of_hint) } else { None };
     let client = match id {
-        Some(id) => ctx.store.find_client(&id).await?.filter(|record| record.client.enabled),
+        Some(id) => ctx.client(&id).await?.filter(|record| record.client.enabled),
         None => None,
     };
     if let Some((session, user)) = signed_in {

@@ -32,7 +32,8 @@ pub struct Bearer {
 /// `invalid_token`, `insufficient_scope`.
 pub async fn person(ctx: &Ctx, token: &str, resource: Resource) -> Result<Bearer, Refusal> {
     let invalid = |why: &str| Refusal::from(&TOKEN_INVALID).with_detail(why.to_owned());
-    let own = ctx.keyring.own(token, Typ::AccessToken).ok_or_else(|| invalid("not an access token of this server"))?;
+    let own =
+        ctx.keyring().own(token, Typ::AccessToken).ok_or_else(|| invalid("not an access token of this server"))?;
     let claims: AccessTokenClaims = own.claims().map_err(|_| invalid("claims"))?;
     let audience = claims.aud.contains(&ctx.settings.issuer)
         || (resource == Resource::Me && claims.aud.contains(&ctx.settings.default_audience));

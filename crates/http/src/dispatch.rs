@@ -160,7 +160,7 @@ async fn answer(
         Ok(()) => run(app, row, &incoming).await,
     };
     respond::headers::of_route(row, response.headers_mut());
-    respond::cors::answer(app, row, origin.as_ref().filter(|_| readable), response.headers_mut()).await;
+    respond::cors::answer(&incoming.ctx, row, origin.as_ref().filter(|_| readable), response.headers_mut()).await;
     response
 }
 

@@ -134,6 +134,7 @@ impl<'a> Call<'a> {
         for (name, value) in self.headers {
             request.headers_mut().append(name, value);
         }
+        self.server.keep_up().await;
         let response = self.server.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

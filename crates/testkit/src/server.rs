@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
+use brama_flows::catalog::CurrentCatalog;
 use brama_flows::csrf::CsrfKey;
-use brama_flows::keys::{Keyring, MasterKey, Purpose, Sealer};
+use brama_flows::keys::{MasterKey, Purpose, Sealer};
 use brama_flows::login::hashing::HashPool;
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
@@ -86,7 +87,7 @@ impl TestServer {
             };
             store.add_first_signing_key(record).await.unwrap();
         }
-        let keyring = Keyring::load(&store, &sealer, entropy.as_ref(), options.now).await.unwrap();
+        let catalog = CurrentCatalog::load(&store, sealer, entropy.as_ref(), options.now).await.unwrap();
         let mut dummy = [0; 48];
         entropy.fill(&mut dummy).unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
@@ -94,7 +95,7 @@ impl TestServer {
         let deployment = Arc::new(Deployment {
             settings: options.settings,
             store: Arc::clone(&store),
-            keyring,
+            catalog,
             password_sealer: Sealer::new(&derive(Purpose::Passwords)).unwrap(),
             refresh_tokens: RefreshTokenKey::new(&derive(Purpose::RefreshTokens)),
             csrf: CsrfKey::new(&derive(Purpose::Csrf)),
@@ -122,6 +123,12 @@ impl TestServer {
     #[must_use]
     pub fn authority(&self) -> &str {
         self.issuer().split_once("://").unwrap().1
+    }
+
+    /// Take over changes of clients and keys, as a running server does within a second. A store that is away changes
+    /// nothing.
+    pub async fn keep_up(&self) {
+        let _ = self.deployment.catalog.look(self.store.as_ref()).await;
     }
 
     /// The context of a request that comes now.

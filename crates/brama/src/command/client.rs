@@ -1,16 +1,17 @@
 //! `brama client`: apps.
 
+use std::sync::Arc;
+
 use brama_flows::Entropy as _;
 use brama_protocol::client::ClientId;
 use brama_protocol::handle::{Handle, kind};
-use brama_store::Clients as _;
+use brama_store::Store;
 use brama_store::client::{AddClient, ClientRecord};
-use brama_store_sqlite::SqliteStore;
 use clap::{Args, Subcommand};
 
-use crate::boot::{self, Migrate};
 use crate::client_form::ClientForm;
 use crate::command::Place;
+use crate::database;
 use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble, USAGE};
 use crate::terminal;
@@ -89,10 +90,8 @@ pub(crate) struct Named {
     place: Place,
 }
 
-fn open(place: &Place) -> Result<SqliteStore, Failure> {
-    let config = place.load()?.config;
-    boot::require_database(config.database.url.sqlite_path())?;
-    boot::open_store(&config, Migrate::OnlyNew)
+async fn open(place: &Place) -> Result<Arc<dyn Store>, Failure> {
+    database::open_existing(&place.load()?.config).await
 }
 
 /// Run a command about apps.
@@ -100,7 +99,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(flags) => add(*flags).await,
         Command::List(flags) => {
-            for record in open(&flags.place)?.list_clients().await? {
+            for record in open(&flags.place).await?.list_clients().await? {
                 let client = &record.client;
                 let line = if flags.json {
                     describe(&record).to_string()
@@ -113,13 +112,13 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Show(flags) => {
             let id = id(&flags.id)?;
-            let found = open(&flags.place)?.find_client(&id).await?.ok_or_else(|| unknown(&flags.id))?;
+            let found = open(&flags.place).await?.find_client(&id).await?.ok_or_else(|| unknown(&flags.id))?;
             terminal::data(&format!("{:#}\n", describe(&found)));
             Ok(())
         }
         Command::Rm(flags) => {
             let id = id(&flags.id)?;
-            if !open(&flags.place)?.remove_client(&id).await? {
+            if !open(&flags.place).await?.remove_client(&id).await? {
                 return Err(unknown(&flags.id));
             }
             terminal::message(&format!("The app {id} is removed; what it had been given ends now.\n"));
@@ -167,7 +166,7 @@ async fn add(flags: Add) -> Result<(), Failure> {
     let secrets = secret.iter().map(Handle::hash).collect();
     let record = ClientRecord { client, secrets, created_at: now, updated_at: now };
     let (id, shown) = (record.client.id.clone(), describe(&record));
-    if open(&flags.place)?.add_client(record).await? == AddClient::IdTaken {
+    if open(&flags.place).await?.add_client(record).await? == AddClient::IdTaken {
         let fix = "choose another id, or remove the old app with `brama client rm`";
         return Err(Trouble::new("B5104", format!("there is an app {id} already; it was not changed"), fix).into());
     }

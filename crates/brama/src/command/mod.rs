@@ -152,7 +152,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Init(flags) => init::run(&flags),
         Command::Check(flags) => check::run(&flags),
         Command::Serve(flags) => runtime()?.block_on(serve::run(&flags)),
-        Command::Migrate(flags) => migrate::run(&flags),
+        Command::Migrate(flags) => runtime()?.block_on(migrate::run(&flags)),
         Command::User(command) => runtime()?.block_on(user::run(command)),
         Command::Client(command) => runtime()?.block_on(client::run(command)),
     }

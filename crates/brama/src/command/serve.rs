@@ -10,9 +10,10 @@ use brama_protocol::handle::{Handle, kind};
 use brama_store::client::ClientRecord;
 use clap::Args;
 
-use crate::boot::{self, Migrate};
+use crate::boot;
 use crate::client_form::ClientForm;
 use crate::command::ServerFlags;
+use crate::database::{self, Migrate};
 use crate::failure::{Failure, Trouble};
 use crate::{edge, logging};
 
@@ -33,12 +34,12 @@ pub(crate) async fn run(flags: &Flags) -> Result<(), Failure> {
     logging::start(&config.log);
     let listener = boot::listen(config).await?;
     // The key first: it may only be made together with the database.
-    let master = boot::master_key(config)?;
-    let store = boot::open_store(config, if flags.migrate { Migrate::Always } else { Migrate::OnlyNew })?;
+    let master = boot::master_key(config).await?;
+    let store = database::open(config, if flags.migrate { Migrate::Always } else { Migrate::OnlyNew }).await?;
     let deployment = boot::deployment(config, store, &master).await?;
     declare(&deployment, config, clients).await?;
     let router = brama_http::router(boot::app(config, Arc::clone(&deployment), false)?, &[]);
-    tokio::spawn(boot::keep_swept(deployment));
+    boot::keep_up(&deployment)?;
     tracing::info!(address = %config.server.listen, issuer = config.public_url.as_str(), version = env!("CARGO_PKG_VERSION"), "ready");
     let serving = Serving { listener, router, proxies: boot::proxies(config), grace: config.server.shutdown_grace };
     brama_http::serve(serving, edge::asked_to_end()).await;

@@ -11,8 +11,9 @@ use brama_store::user::{User, UserStatus};
 use clap::{Args, Subcommand};
 use zeroize::Zeroizing;
 
-use crate::boot::{self, Migrate};
+use crate::boot;
 use crate::command::Place;
+use crate::database;
 use crate::failure::{Failure, Trouble, USAGE};
 use crate::terminal;
 
@@ -120,9 +121,8 @@ fn usage(code: &'static str, what: impl Into<String>, fix: &str) -> Failure {
 
 async fn open(place: &Place) -> Result<Arc<Deployment>, Failure> {
     let config = place.load()?.config;
-    boot::require_database(config.database.url.sqlite_path())?;
-    let master = boot::master_key(&config)?;
-    let store = boot::open_store(&config, Migrate::OnlyNew)?;
+    let store = database::open_existing(&config).await?;
+    let master = boot::master_key(&config).await?;
     boot::deployment(&config, store, &master).await
 }
 

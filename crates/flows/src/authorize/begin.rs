@@ -41,7 +41,7 @@ impl Browser {
 /// [`AuthorizeError`] says who sees it.
 pub async fn begin(ctx: &Ctx, parameters: &Parameters, browser: &Browser) -> Result<Authorization, AuthorizeError> {
     let client_id = request::client_id(parameters).map_err(AuthorizeError::OnPage)?;
-    let record = ctx.store.find_client(&client_id).await.map_err(|error| AuthorizeError::OnPage(error.into()))?;
+    let record = ctx.client(&client_id).await.map_err(|error| AuthorizeError::OnPage(error.into()))?;
     let Some(record) = record.filter(|record| record.client.enabled) else {
         let refusal =
             Refusal::from(&AUTHORIZE_CLIENT).with_detail(format!("client {client_id} is not registered or disabled"));
@@ -75,7 +75,7 @@ async fn store(ctx: &Ctx, request: AuthorizationRequest, browser: &Browser) -> R
 
 /// The user of an ID token that we signed; it may have expired. OpenID Core §3.1.2.1.
 fn hinted_user(ctx: &Ctx, hint: &str) -> Option<UserId> {
-    let claims: IdTokenClaims = ctx.keyring.own(hint, Typ::IdToken)?.claims().ok()?;
+    let claims: IdTokenClaims = ctx.keyring().own(hint, Typ::IdToken)?.claims().ok()?;
     (claims.iss == ctx.settings.issuer).then(|| claims.sub.parse().ok()).flatten()
 }
 

@@ -114,7 +114,7 @@ pub enum Restart {
 /// `invalid_client` when its client is gone; an unavailable store. Nothing: there is no such authorization any more.
 pub async fn open(ctx: &Ctx, id: AuthorizationId, browser: &Browser) -> Result<Option<Opened>, Refusal> {
     let Some(found) = ctx.store.find_authorization(id).await? else { return Ok(None) };
-    let client = ctx.store.find_client(&found.asked.client).await?.filter(|record| record.client.enabled);
+    let client = ctx.client(&found.asked.client).await?.filter(|record| record.client.enabled);
     let client = client.ok_or(&AUTHORIZE_CLIENT)?;
     let restarted = if found.browser != browser.secret.hash() || found.expires_at <= ctx.now {
         Restart::TooOld

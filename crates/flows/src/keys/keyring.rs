@@ -1,5 +1,7 @@
 //! The keys that sign tokens: one per algorithm, made at the first start, sealed with the master key. TK-20, TK-27.
 
+use std::sync::Arc;
+
 use brama_jose::{Algorithm, JwkSet, SigningKey, Typ, VerifyingKey};
 use brama_protocol::client::IdTokenAlgorithm;
 use brama_protocol::error::{INTERNAL, Refusal};
@@ -15,7 +17,7 @@ pub struct Keyring {
     es256: SigningKey,
     rs256: SigningKey,
     verifying: Vec<(String, VerifyingKey)>,
-    jwks: Vec<u8>,
+    jwks: Arc<[u8]>,
 }
 
 /// Why the server has no keys.
@@ -78,8 +80,21 @@ impl Keyring {
             store.add_first_signing_key(SigningKeyRecord { kid, alg, sealed, created_at: now }).await?;
             records = store.signing_keys().await?;
         }
+        Self::open(&records, sealer)
+    }
+
+    /// Read the keys again, after somebody changed them.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub async fn read(store: &(impl SigningKeys + ?Sized), sealer: &Sealer) -> Result<Self, KeyringError> {
+        Self::open(&store.signing_keys().await?, sealer)
+    }
+
+    fn open(records: &[SigningKeyRecord], sealer: &Sealer) -> Result<Self, KeyringError> {
+        let crypto = |error: &dyn std::fmt::Display| KeyringError::Crypto(error.to_string());
         let mut keys = Vec::new();
-        for record in &records {
+        for record in records {
             let algorithm: Algorithm = record.alg.parse().map_err(|error| crypto(&error))?;
             let sealed = || KeyringError::Sealed { kid: record.kid.clone() };
             let der = sealer.open(&row(&record.kid), &record.sealed).map_err(|_| sealed())?;
@@ -105,14 +120,14 @@ impl Keyring {
             es256: newest(Algorithm::Es256).ok_or("there is no ES256 key")?,
             rs256: newest(Algorithm::Rs256).ok_or("there is no RS256 key")?,
             verifying,
-            jwks,
+            jwks: jwks.into(),
         })
     }
 
     /// The JWK set, as JSON. TK-20.
     #[must_use]
-    pub fn jwks(&self) -> &[u8] {
-        &self.jwks
+    pub fn jwks(&self) -> Arc<[u8]> {
+        Arc::clone(&self.jwks)
     }
 
     /// The key that signs access tokens.

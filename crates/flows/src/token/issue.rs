@@ -147,7 +147,7 @@ fn access_token(ctx: &Ctx, client: &Client, grant: &Grant, scope: &GrantedScope)
         amr: Some(grant.authentication.amr.clone()),
         sid: Some(grant.session.to_string()),
     };
-    Ok((Keyring::sign(ctx.keyring.for_access_tokens(), Typ::AccessToken, &claims)?, life.as_secs()))
+    Ok((Keyring::sign(ctx.keyring().for_access_tokens(), Typ::AccessToken, &claims)?, life.as_secs()))
 }
 
 fn audience(ctx: &Ctx, client: &Client, resource: Option<&str>, openid: bool) -> Audience {
@@ -183,7 +183,7 @@ fn id_token(
         at_hash: Some(at_hash(access_token)),
         sid: Some(grant.session.to_string()),
     };
-    Keyring::sign(ctx.keyring.for_id_tokens(client.id_token_alg), Typ::IdToken, &claims).map(Some)
+    Keyring::sign(ctx.keyring().for_id_tokens(client.id_token_alg), Typ::IdToken, &claims).map(Some)
 }
 
 /// A machine's token: `sub` is the client, and nothing speaks of a sign-in. TE-32, TE-33.
@@ -204,7 +204,7 @@ fn machine(ctx: &Ctx, client: &Client, scope: &GrantedScope, resource: Option<&s
         sid: None,
     };
     Ok(Minted {
-        access_token: Keyring::sign(ctx.keyring.for_access_tokens(), Typ::AccessToken, &claims)?,
+        access_token: Keyring::sign(ctx.keyring().for_access_tokens(), Typ::AccessToken, &claims)?,
         expires_in: life.as_secs(),
         scope: scope.scope().to_string(),
         refresh_token: None,

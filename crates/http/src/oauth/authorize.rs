@@ -56,7 +56,7 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
     let step = if session == Session::Later {
         continuation::address(authorization.id)
     } else {
-        let record = ctx.store.find_client(&authorization.asked.client).await?;
+        let record = ctx.client(&authorization.asked.client).await?;
         let record = record.ok_or(&brama_protocol::error::AUTHORIZE_CLIENT)?;
         let signed_in = signed_in(incoming).await?;
         match interact::proceed(ctx, &authorization, &record.client, signed_in).await {

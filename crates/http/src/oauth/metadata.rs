@@ -14,6 +14,6 @@ pub(crate) async fn document(app: &App, incoming: &Incoming) -> Result<Response,
 }
 
 /// `/oauth2/jwks`.
-pub(crate) async fn jwks(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
-    Ok(cached(incoming, "application/json", Bytes::copy_from_slice(app.deployment.keyring.jwks())))
+pub(crate) async fn jwks(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
+    Ok(cached(incoming, "application/json", Bytes::from_owner(incoming.ctx.keyring().jwks())))
 }

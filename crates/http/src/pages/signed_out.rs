@@ -21,7 +21,7 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let query = incoming.query()?;
     let id = query.one("client_id").ok().flatten().and_then(|text| text.parse().ok());
     let client = match &id {
-        Some(id) => incoming.ctx.store.find_client(id).await?.filter(|record| record.client.enabled),
+        Some(id) => incoming.ctx.client(id).await?.filter(|record| record.client.enabled),
         None => None,
     };
     let language = Language::of(app, incoming, None);

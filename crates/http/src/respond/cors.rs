@@ -1,6 +1,7 @@
 //! Cross-origin resource sharing: one listed origin, echoed; never a pattern, never `null`. BB-12, WH-9, TE-41.
 
 use axum::response::{IntoResponse as _, Response};
+use brama_flows::Ctx;
 use brama_protocol::error::{METHOD_NOT_ALLOWED, Refusal};
 use brama_protocol::origin::Origin;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -16,18 +17,18 @@ const REQUEST_HEADERS: &str = "Authorization, Content-Type, DPoP";
 const RESPONSE_HEADERS: &str = "DPoP-Nonce, WWW-Authenticate, Retry-After, Date";
 
 /// Whether some enabled client lists the origin. The store being away means no.
-async fn is_listed(app: &App, origin: &Origin) -> bool {
-    app.deployment.store.clients_of_origin(origin.as_str()).await.is_ok_and(|clients| !clients.is_empty())
+async fn is_listed(ctx: &Ctx, origin: &Origin) -> bool {
+    ctx.clients_of_origin(origin.as_str()).await.is_ok_and(|clients| !clients.is_empty())
 }
 
-async fn grant(app: &App, cors: Cors, origin: Option<&Origin>, headers: &mut HeaderMap) -> bool {
+async fn grant(ctx: &Ctx, cors: Cors, origin: Option<&Origin>, headers: &mut HeaderMap) -> bool {
     if cors == Cors::Any {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         return true;
     }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = origin else { return false };
-    if !is_listed(app, origin).await {
+    if !is_listed(ctx, origin).await {
         return false;
     }
     let Ok(echoed) = HeaderValue::from_str(origin.as_str()) else { return false };
@@ -39,11 +40,11 @@ async fn grant(app: &App, cors: Cors, origin: Option<&Origin>, headers: &mut Hea
 }
 
 /// Headers of an answer. `origin`: none when the request was refused because of where it came from.
-pub(crate) async fn answer(app: &App, row: &Route, origin: Option<&Origin>, headers: &mut HeaderMap) {
+pub(crate) async fn answer(ctx: &Ctx, row: &Route, origin: Option<&Origin>, headers: &mut HeaderMap) {
     if row.cors == Cors::None {
         return;
     }
-    if grant(app, row.cors, origin, headers).await && row.cors != Cors::Any {
+    if grant(ctx, row.cors, origin, headers).await && row.cors != Cors::Any {
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(RESPONSE_HEADERS));
     }
     if row.cors == Cors::ListedWithCredentials {
@@ -65,7 +66,7 @@ pub(crate) async fn preflight(app: &App, incoming: &Incoming, rows: &[&'static R
     let mut response = StatusCode::NO_CONTENT.into_response();
     let origin = incoming.header("origin").and_then(Origin::parse);
     let headers = response.headers_mut();
-    if grant(app, row.cors, origin.as_ref(), headers).await {
+    if grant(&incoming.ctx, row.cors, origin.as_ref(), headers).await {
         let methods: Vec<&str> = rows.iter().map(|row| row.method).collect();
         if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
