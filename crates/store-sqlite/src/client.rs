@@ -149,7 +149,7 @@ impl Clients for SqliteStore {
     }
 
     async fn list_clients(&self) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
-        self.read(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row)))
+        self.read_many(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row)))
             .await
     }
 

@@ -55,6 +55,24 @@ pub(crate) fn get<T: rusqlite::types::FromSql>(row: &Row<'_>, column: &str) -> R
     row.get(column).map_err(failed)
 }
 
+/// The columns of a row, in the order in which the statement names them: looking a name up costs more than the value.
+pub(crate) struct Cells<'row, 'statement> {
+    row: &'row Row<'statement>,
+    next: usize,
+}
+
+impl<'row, 'statement> Cells<'row, 'statement> {
+    pub(crate) fn of(row: &'row Row<'statement>) -> Self {
+        Self { row, next: 0 }
+    }
+
+    pub(crate) fn take<T: rusqlite::types::FromSql>(&mut self) -> Result<T, Unavailable> {
+        let at = self.next;
+        self.next += 1;
+        self.row.get(at).map_err(failed)
+    }
+}
+
 /// The first row of a cached statement, read by `read`.
 pub(crate) fn first<T, P: rusqlite::Params>(
     connection: &rusqlite::Connection,

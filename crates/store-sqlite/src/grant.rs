@@ -9,39 +9,53 @@ use brama_store::grant::{
 };
 use brama_store::user::User;
 use jiff::Timestamp;
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{authentication, change, client_id, corrupt, first, get, granted, millis, timestamp};
-use crate::{client, session, user};
+use crate::column::{Cells, authentication, change, client_id, corrupt, first, granted, millis, timestamp};
+use crate::user::{self, user_columns};
+use crate::{client, session};
 
 fn generation(number: i64) -> Result<u64, Unavailable> {
     u64::try_from(number).map_err(|error| corrupt("app_grant", error))
 }
 
-fn read(row: &Row<'_>) -> Result<(Grant, bool), Unavailable> {
-    let (amr, scope): (String, String) = (get(row, "amr")?, get(row, "scope")?);
+/// The columns of [`read`].
+macro_rules! grant_columns {
+    () => {
+        "app_grant.id, app_grant.user_id, app_grant.epoch, app_grant.client_id, app_grant.session_id, app_grant.scope, \
+         app_grant.resource, app_grant.auth_time, app_grant.amr, app_grant.acr, app_grant.offline, app_grant.lasting, \
+         app_grant.created_at, app_grant.expires_at, app_grant.generation, app_grant.predecessor, \
+         app_grant.rotated_at, app_grant.revoked_at IS NOT NULL"
+    };
+}
+
+/// A grant, and whether it was revoked.
+fn read(cells: &mut Cells<'_, '_>) -> Result<(Grant, bool), Unavailable> {
     let grant = Grant {
-        id: GrantId::from_bytes(get(row, "id")?),
-        user: UserId::from_bytes(get(row, "user_id")?),
-        epoch: get(row, "epoch")?,
-        client: client_id("app_grant", get(row, "client_id")?)?,
-        session: SessionId::from_bytes(get(row, "session_id")?),
-        scope: granted("app_grant", &scope)?,
-        resource: get(row, "resource")?,
-        authentication: authentication("app_grant", get(row, "auth_time")?, &amr, get(row, "acr")?)?,
-        offline: get(row, "offline")?,
-        lasting: get(row, "lasting")?,
-        created_at: timestamp("app_grant", get(row, "created_at")?)?,
-        expires_at: timestamp("app_grant", get(row, "expires_at")?)?,
+        id: GrantId::from_bytes(cells.take()?),
+        user: UserId::from_bytes(cells.take()?),
+        epoch: cells.take()?,
+        client: client_id("app_grant", cells.take()?)?,
+        session: SessionId::from_bytes(cells.take()?),
+        scope: granted("app_grant", &cells.take::<String>()?)?,
+        resource: cells.take()?,
+        authentication: {
+            let (at, amr, acr): (i64, String, String) = (cells.take()?, cells.take()?, cells.take()?);
+            authentication("app_grant", at, &amr, acr)?
+        },
+        offline: cells.take()?,
+        lasting: cells.take()?,
+        created_at: timestamp("app_grant", cells.take()?)?,
+        expires_at: timestamp("app_grant", cells.take()?)?,
         lineage: Lineage {
-            generation: generation(get(row, "generation")?)?,
-            predecessor: get::<Option<i64>>(row, "predecessor")?.map(generation).transpose()?,
-            rotated_at: timestamp("app_grant", get(row, "rotated_at")?)?,
+            generation: generation(cells.take()?)?,
+            predecessor: cells.take::<Option<i64>>()?.map(generation).transpose()?,
+            rotated_at: timestamp("app_grant", cells.take()?)?,
         },
     };
-    Ok((grant, get::<Option<i64>>(row, "revoked_at")?.is_some()))
+    Ok((grant, cells.take()?))
 }
 
 /// Store a new grant; nothing if its user, epoch or session has ended. TE-23.
@@ -81,7 +95,8 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
 }
 
 fn find(connection: &Connection, id: GrantId) -> Result<Option<(Grant, bool)>, Unavailable> {
-    first(connection, "SELECT * FROM app_grant WHERE id = ?1", [id.as_bytes()], read)
+    let sql = concat!("SELECT ", grant_columns!(), " FROM app_grant WHERE id = ?1");
+    first(connection, sql, [id.as_bytes()], |row| read(&mut Cells::of(row)))
 }
 
 /// Revoke a grant because of a replay, and say so in the log. `false`: it was revoked before.
@@ -131,82 +146,117 @@ impl From<Presentation<'_>> for Presented {
     }
 }
 
+/// A grant and what it stands on, in one look.
+struct Standing {
+    grant: Grant,
+    revoked: bool,
+    user: User,
+    client_enabled: bool,
+    /// Its session, unless that has ended.
+    session: Option<OpenSession>,
+}
+
+/// What a grant needs of its session.
+struct OpenSession {
+    secret: [u8; 32],
+    last_seen: i64,
+}
+
+impl Standing {
+    fn find(connection: &Connection, id: GrantId, now: Timestamp) -> Result<Option<Self>, Unavailable> {
+        first(
+            connection,
+            concat!(
+                "SELECT ",
+                grant_columns!(),
+                ", client.enabled, session.secret, session.last_seen_at, ",
+                user_columns!(),
+                " FROM app_grant
+                 JOIN user ON user.id = app_grant.user_id
+                 JOIN client ON client.id = app_grant.client_id
+                 LEFT JOIN session ON session.id = app_grant.session_id AND session.user_id = app_grant.user_id
+                     AND session.epoch = app_grant.epoch AND session.ended_at IS NULL AND session.expires_at > ?2
+                 WHERE app_grant.id = ?1"
+            ),
+            (id.as_bytes(), millis(now)),
+            |row| {
+                let mut cells = Cells::of(row);
+                let (grant, revoked) = read(&mut cells)?;
+                let client_enabled = cells.take()?;
+                let (secret, last_seen): (Option<[u8; 32]>, Option<i64>) = (cells.take()?, cells.take()?);
+                let session = secret.zip(last_seen).map(|(secret, last_seen)| OpenSession { secret, last_seen });
+                Ok(Self { grant, revoked, user: user::read(&mut cells)?, client_enabled, session })
+            },
+        )
+    }
+
+    /// Whether it stands on something: its client, its account and, unless it is for offline use, its session. TE-23.
+    fn stands(&self) -> bool {
+        self.client_enabled
+            && (self.grant.offline || self.session.is_some())
+            && user::is_current(&self.user, self.grant.epoch)
+    }
+}
+
 /// The checks that come before the rule of rotation. TE-23, TE-24.
 fn standing(
     connection: &Connection,
     presented: &Presented,
     now: Timestamp,
-) -> Result<Result<(Grant, User), Refreshed>, Unavailable> {
-    let Some((grant, revoked)) = find(connection, presented.presentation.grant)? else {
+) -> Result<Result<Standing, Refreshed>, Unavailable> {
+    let found = Standing::find(connection, presented.presentation.grant, now)?;
+    let Some(found) = found.filter(|found| found.grant.client == presented.client) else {
         return Ok(Err(Refreshed::Unknown));
     };
-    if grant.client != presented.client {
-        return Ok(Err(Refreshed::Unknown));
-    }
-    if revoked {
+    if found.revoked {
         return Ok(Err(Refreshed::Revoked));
     }
-    if grant.expires_at <= now {
+    if found.grant.expires_at <= now {
         return Ok(Err(Refreshed::Expired));
     }
-    match basis(connection, &grant, now)? {
-        Some(user) => Ok(Ok((grant, user))),
-        None => Ok(Err(Refreshed::Revoked)),
-    }
+    Ok(if found.stands() { Ok(found) } else { Err(Refreshed::Revoked) })
 }
 
-/// What a grant stands on: its client, its account and, unless it is for offline use, its session. TE-23.
-fn basis(connection: &Connection, grant: &Grant, now: Timestamp) -> Result<Option<User>, Unavailable> {
-    let stands = client::is_enabled(connection, &grant.client)?
-        && (grant.offline || session::is_open(connection, grant.user, grant.epoch, grant.session, now)?);
-    if stands { user::find_current(connection, grant.user, grant.epoch) } else { Ok(None) }
-}
-
-fn verdict(
-    connection: &Connection,
-    presented: &Presented,
-    grant: &Grant,
-    now: Timestamp,
-) -> Result<Verdict, Unavailable> {
-    let binding = match presented.presenter {
-        Presenter::Cookie { session: Some(secret) }
-            if session::is_cookie_of(connection, grant.session, secret, now)? =>
-        {
+fn verdict(presented: &Presented, standing: &Standing, now: Timestamp) -> Verdict {
+    let binding = match (presented.presenter, &standing.session) {
+        (Presenter::Cookie { session: Some(secret) }, Some(session)) if *secret.as_bytes() == session.secret => {
             SenderBinding::Bound
         }
         // A confidential client keeps its token, so it never waits for a successor whose answer was lost. TE-25.
-        Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient => SenderBinding::None,
+        (Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient, _) => SenderBinding::None,
     };
     let generation = presented.presentation.generation;
-    Ok(match (presented.presenter, judge(grant.lineage, generation, binding, presented.window, now)) {
+    match (presented.presenter, judge(standing.grant.lineage, generation, binding, presented.window, now)) {
         // A client that authenticates itself keeps its token. TE-25.
         (Presenter::ConfidentialClient, Verdict::Rotate(_)) => Verdict::Again,
         (_, verdict) => verdict,
-    })
+    }
 }
 
 fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Result<Refreshed, Unavailable> {
-    let (mut grant, user) = match standing(connection, presented, now)? {
+    let mut standing = match standing(connection, presented, now)? {
         Ok(standing) => standing,
         Err(refused) => return Ok(refused),
     };
-    match verdict(connection, presented, &grant, now)? {
+    match verdict(presented, &standing, now) {
         Verdict::Rotate(next) | Verdict::Replace(next) => {
-            if !advance(connection, &grant, next)? {
+            if !advance(connection, &standing.grant, next)? {
                 return Err(Unavailable::Failed("the grant changed under the write lock".to_owned()));
             }
-            grant.lineage = next;
+            standing.grant.lineage = next;
         }
         Verdict::Again => {}
         Verdict::Reuse => {
-            revoke_for(connection, &grant, Event::RefreshReused, now)?;
+            revoke_for(connection, &standing.grant, Event::RefreshReused, now)?;
             return Ok(Refreshed::Reused);
         }
     }
-    if matches!(presented.presenter, Presenter::Cookie { .. }) {
-        session::touch(connection, grant.session, now)?;
+    if matches!(presented.presenter, Presenter::Cookie { .. })
+        && standing.session.as_ref().is_some_and(|session| session::is_touch_due(session.last_seen, now))
+    {
+        session::touch(connection, standing.grant.session, now)?;
     }
-    Ok(Refreshed::Stands { grant: Box::new(grant), user: Box::new(user) })
+    Ok(Refreshed::Stands { grant: Box::new(standing.grant), user: Box::new(standing.user) })
 }
 
 /// The conditional write: it holds only if the row is what the rule has seen.
@@ -241,14 +291,14 @@ impl Grants for SqliteStore {
     async fn look(&self, presentation: Presentation<'_>, now: Timestamp) -> Result<Refreshed, Unavailable> {
         let presented = Presented::from(presentation);
         self.read(move |connection| {
-            let (grant, user) = match standing(connection, &presented, now)? {
+            let standing = match standing(connection, &presented, now)? {
                 Ok(standing) => standing,
                 Err(refused) => return Ok(refused),
             };
-            Ok(match verdict(connection, &presented, &grant, now)? {
+            Ok(match verdict(&presented, &standing, now) {
                 Verdict::Reuse => Refreshed::Revoked,
                 Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_) => {
-                    Refreshed::Stands { grant: Box::new(grant), user: Box::new(user) }
+                    Refreshed::Stands { grant: Box::new(standing.grant), user: Box::new(standing.user) }
                 }
             })
         })
@@ -257,11 +307,9 @@ impl Grants for SqliteStore {
 
     async fn find_grant(&self, id: GrantId, now: Timestamp) -> Result<Option<(Grant, User)>, Unavailable> {
         self.read(move |connection| {
-            let Some((grant, false)) = find(connection, id)? else { return Ok(None) };
-            if grant.expires_at <= now {
-                return Ok(None);
-            }
-            Ok(basis(connection, &grant, now)?.map(|user| (grant, user)))
+            let found = Standing::find(connection, id, now)?;
+            let live = found.filter(|found| !found.revoked && found.grant.expires_at > now && found.stands());
+            Ok(live.map(|found| (found.grant, found.user)))
         })
         .await
     }

@@ -12,35 +12,53 @@ use rusqlite::{Connection, Row};
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{all, authentication, change, client_id, first, get, millis, timestamp};
-use crate::user;
+use crate::column::{Cells, all, authentication, change, client_id, first, get, millis, timestamp};
+use crate::user::{self, user_columns};
 
-fn read(row: &Row<'_>) -> Result<Session, Unavailable> {
-    let amr: String = get(row, "amr")?;
+/// The columns of [`read`].
+macro_rules! session_columns {
+    () => {
+        "session.id, session.user_id, session.auth_time, session.amr, session.acr, session.idle_seconds, \
+         session.expires_at, session.persistent, session.created_at, session.last_seen_at, session.device"
+    };
+}
+
+fn read(cells: &mut Cells<'_, '_>) -> Result<Session, Unavailable> {
     Ok(Session {
-        id: SessionId::from_bytes(get(row, "id")?),
-        user: UserId::from_bytes(get(row, "user_id")?),
-        authentication: authentication("session", get(row, "auth_time")?, &amr, get(row, "acr")?)?,
-        lifetime: Lifetime {
-            idle_seconds: get(row, "idle_seconds")?,
-            expires_at: timestamp("session", get(row, "expires_at")?)?,
-            persistent: get(row, "persistent")?,
+        id: SessionId::from_bytes(cells.take()?),
+        user: UserId::from_bytes(cells.take()?),
+        authentication: {
+            let (at, amr, acr): (i64, String, String) = (cells.take()?, cells.take()?, cells.take()?);
+            authentication("session", at, &amr, acr)?
         },
-        created_at: timestamp("session", get(row, "created_at")?)?,
-        last_seen_at: timestamp("session", get(row, "last_seen_at")?)?,
-        device: get(row, "device")?,
+        lifetime: Lifetime {
+            idle_seconds: cells.take()?,
+            expires_at: timestamp("session", cells.take()?)?,
+            persistent: cells.take()?,
+        },
+        created_at: timestamp("session", cells.take()?)?,
+        last_seen_at: timestamp("session", cells.take()?)?,
+        device: cells.take()?,
     })
+}
+
+fn read_row(row: &Row<'_>) -> Result<Session, Unavailable> {
+    read(&mut Cells::of(row))
 }
 
 /// Sessions of a user that have not ended, idle ones too: apps signed in through them may still be so.
 fn open_of(connection: &Connection, user: UserId, now: Timestamp) -> Result<Vec<Session>, Unavailable> {
     all(
         connection,
-        "SELECT session.* FROM session JOIN user ON user.id = session.user_id AND user.epoch = session.epoch
-         WHERE session.user_id = ?1 AND session.ended_at IS NULL AND session.expires_at > ?2
-         ORDER BY session.last_seen_at DESC, session.id DESC",
+        concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM session JOIN user ON user.id = session.user_id AND user.epoch = session.epoch
+             WHERE session.user_id = ?1 AND session.ended_at IS NULL AND session.expires_at > ?2
+             ORDER BY session.last_seen_at DESC, session.id DESC"
+        ),
         (user.as_bytes(), millis(now)),
-        read,
+        read_row,
     )
 }
 
@@ -92,20 +110,9 @@ pub(crate) fn is_open(
     Ok(found.is_some())
 }
 
-/// Whether the session cookie is that of this session. Design §5: a bound sender.
-pub(crate) fn is_cookie_of(
-    connection: &Connection,
-    id: SessionId,
-    secret: HandleHash<kind::Session>,
-    now: Timestamp,
-) -> Result<bool, Unavailable> {
-    let found = first(
-        connection,
-        "SELECT 1 FROM session WHERE id = ?1 AND secret = ?2 AND ended_at IS NULL AND expires_at > ?3",
-        (id.as_bytes(), secret.as_bytes(), millis(now)),
-        |_| Ok(()),
-    )?;
-    Ok(found.is_some())
+/// Whether it is worth asking [`touch`] to write.
+pub(crate) fn is_touch_due(last_seen: i64, now: Timestamp) -> bool {
+    last_seen <= millis(now).saturating_sub(60_000)
 }
 
 /// At most one write a minute, decided by the statement; what is over stays over. SE-8.
@@ -123,10 +130,12 @@ pub(crate) fn touch(connection: &Connection, id: SessionId, now: Timestamp) -> R
 /// The session of this browser that may be renewed: the same user's, not ended, not past its overall end.
 fn renewable(connection: &Connection, new: &NewSession, now: Timestamp) -> Result<Option<SessionId>, Unavailable> {
     let Some(old) = new.replaces else { return Ok(None) };
-    let old =
-        first(connection, "SELECT * FROM session WHERE secret = ?1 AND ended_at IS NULL", [old.as_bytes()], |row| {
-            Ok((read(row)?, get::<u32>(row, "epoch")?))
-        })?;
+    let sql =
+        concat!("SELECT ", session_columns!(), ", session.epoch FROM session WHERE secret = ?1 AND ended_at IS NULL");
+    let old = first(connection, sql, [old.as_bytes()], |row| {
+        let mut cells = Cells::of(row);
+        Ok((read(&mut cells)?, cells.take::<u32>()?))
+    })?;
     match old {
         Some((old, epoch)) if old.user == new.user && epoch == new.epoch && now < old.lifetime.expires_at => {
             Ok(Some(old.id))
@@ -185,7 +194,8 @@ fn begin(connection: &Connection, new: &NewSession, now: Timestamp) -> Result<Be
     }
     let id = renewed.unwrap_or(new.id);
     record(connection, now, Event::SignedIn, About { user: Some(new.user), session: Some(id), ..About::default() })?;
-    let session = first(connection, "SELECT * FROM session WHERE id = ?1", [id.as_bytes()], read)?;
+    let sql = concat!("SELECT ", session_columns!(), " FROM session WHERE id = ?1");
+    let session = first(connection, sql, [id.as_bytes()], read_row)?;
     session.map(BeginSession::Begun).ok_or_else(|| Unavailable::Failed("the session is gone".to_owned()))
 }
 
@@ -212,12 +222,23 @@ impl Sessions for SqliteStore {
         self.read(move |connection| {
             let found = first(
                 connection,
-                "SELECT * FROM session WHERE secret = ?1 AND ended_at IS NULL",
+                concat!(
+                    "SELECT ",
+                    session_columns!(),
+                    ", session.epoch, ",
+                    user_columns!(),
+                    " FROM session JOIN user ON user.id = session.user_id
+                     WHERE session.secret = ?1 AND session.ended_at IS NULL"
+                ),
                 [secret.as_bytes()],
-                |row| Ok((read(row)?, get::<u32>(row, "epoch")?)),
+                |row| {
+                    let mut cells = Cells::of(row);
+                    Ok((read(&mut cells)?, cells.take::<u32>()?, user::read(&mut cells)?))
+                },
             )?;
-            let Some((session, epoch)) = found.filter(|(session, _)| session.is_live(now)) else { return Ok(None) };
-            Ok(user::find_current(connection, session.user, epoch)?.map(|user| (session, user)))
+            let live =
+                found.filter(|(session, epoch, user)| session.is_live(now) && user::is_current(user, *epoch));
+            Ok(live.map(|(session, _, user)| (session, user)))
         })
         .await
     }

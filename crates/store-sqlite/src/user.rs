@@ -11,7 +11,7 @@ use rusqlite::{Connection, Row};
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{all, change, corrupt, first, get, millis, timestamp};
+use crate::column::{Cells, all, change, corrupt, first, millis, timestamp};
 
 fn status_number(status: UserStatus) -> i64 {
     match status {
@@ -20,33 +20,51 @@ fn status_number(status: UserStatus) -> i64 {
     }
 }
 
-fn read_user(row: &Row<'_>) -> Result<User, Unavailable> {
+/// The columns of [`read`].
+macro_rules! user_columns {
+    () => {
+        "user.id, user.username, user.email, user.email_verified, user.name, user.locale, user.status, user.epoch, \
+         user.created_at, user.updated_at"
+    };
+}
+pub(crate) use user_columns;
+
+pub(crate) fn read(cells: &mut Cells<'_, '_>) -> Result<User, Unavailable> {
     Ok(User {
-        id: UserId::from_bytes(get(row, "id")?),
-        username: get(row, "username")?,
-        email: get(row, "email")?,
-        email_verified: get(row, "email_verified")?,
-        name: get(row, "name")?,
-        locale: get(row, "locale")?,
-        status: match get::<i64>(row, "status")? {
+        id: UserId::from_bytes(cells.take()?),
+        username: cells.take()?,
+        email: cells.take()?,
+        email_verified: cells.take()?,
+        name: cells.take()?,
+        locale: cells.take()?,
+        status: match cells.take::<i64>()? {
             1 => UserStatus::Active,
             2 => UserStatus::Disabled,
             other => return Err(corrupt("user", format!("status {other}"))),
         },
-        epoch: get(row, "epoch")?,
-        created_at: timestamp("user", get(row, "created_at")?)?,
-        updated_at: timestamp("user", get(row, "updated_at")?)?,
+        epoch: cells.take()?,
+        created_at: timestamp("user", cells.take()?)?,
+        updated_at: timestamp("user", cells.take()?)?,
     })
+}
+
+fn read_row(row: &Row<'_>) -> Result<User, Unavailable> {
+    read(&mut Cells::of(row))
+}
+
+/// Whether what was begun under this epoch still counts. SE-14.
+pub(crate) fn is_current(user: &User, epoch: u32) -> bool {
+    user.status == UserStatus::Active && user.epoch == epoch
 }
 
 /// The account with this id, inside a unit.
 pub(crate) fn find(connection: &Connection, id: UserId) -> Result<Option<User>, Unavailable> {
-    first(connection, "SELECT * FROM user WHERE id = ?1", [id.as_bytes()], read_user)
+    first(connection, concat!("SELECT ", user_columns!(), " FROM user WHERE id = ?1"), [id.as_bytes()], read_row)
 }
 
 /// The account if it is active and still has this epoch. SE-14.
 pub(crate) fn find_current(connection: &Connection, id: UserId, epoch: u32) -> Result<Option<User>, Unavailable> {
-    Ok(find(connection, id)?.filter(|user| user.status == UserStatus::Active && user.epoch == epoch))
+    Ok(find(connection, id)?.filter(|user| is_current(user, epoch)))
 }
 
 /// End everything that was begun for the account. SE-14.
@@ -124,20 +142,28 @@ impl Users for SqliteStore {
         self.read(move |connection| {
             first(
                 connection,
-                "SELECT user.*, password.sealed FROM user_name
-                 JOIN user ON user.id = user_name.user_id
-                 LEFT JOIN password ON password.user_id = user.id
-                 WHERE user_name.key = ?1",
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    ", password.sealed FROM user_name
+                     JOIN user ON user.id = user_name.user_id
+                     LEFT JOIN password ON password.user_id = user.id
+                     WHERE user_name.key = ?1"
+                ),
                 [name.as_str()],
-                |row| Ok((read_user(row)?, get::<Option<Vec<u8>>>(row, "sealed")?.map(SealedPasswordHash))),
+                |row| {
+                    let mut cells = Cells::of(row);
+                    Ok((read(&mut cells)?, cells.take::<Option<Vec<u8>>>()?.map(SealedPasswordHash)))
+                },
             )
         })
         .await
     }
 
     async fn list_users(&self, limit: u32) -> Result<Vec<User>, Unavailable> {
-        self.read(move |connection| {
-            all(connection, "SELECT * FROM user ORDER BY username LIMIT ?1", [limit], read_user)
+        self.read_many(move |connection| {
+            let sql = concat!("SELECT ", user_columns!(), " FROM user ORDER BY username LIMIT ?1");
+            all(connection, sql, [limit], read_row)
         })
         .await
     }
