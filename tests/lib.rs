@@ -10,6 +10,8 @@ mod bad_input;
 mod consent;
 mod csrf;
 mod enumeration;
+mod flood;
+mod flood_connections;
 mod headers;
 mod oauth2;
 mod protected_resource;

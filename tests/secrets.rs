@@ -51,14 +51,6 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
 }
 
-/// Everything on disk: the database, its log and its shared memory.
-fn files(server: &TestServer) -> Vec<u8> {
-    let folder = server.database().parent().unwrap().to_owned();
-    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.sort();
-    names.iter().flat_map(|path| std::fs::read(path).unwrap()).collect()
-}
-
 /// Go through every flow once, good and bad, and keep every secret that was seen.
 async fn live(server: &TestServer) -> Vec<(&'static str, String)> {
     let mut secrets = vec![("password", RIGHT.to_owned()), ("wrong password", WRONG.to_owned())];
@@ -129,7 +121,7 @@ async fn g4_pw26_lg3_no_secret_is_stored_or_logged() {
     .await;
     seeds::put_user(&server, "canary", Some(RIGHT)).await;
     let secrets = live(&server).await;
-    let (stored, logged) = (files(&server), logs.text());
+    let (stored, logged) = (rows::everything(&server), logs.text());
     // The search finds what is there.
     assert!(contains(&stored, b"canary@example.com") && logged.contains("/oauth2/token") && logged.contains("B3133"));
     for (what, secret) in &secrets {

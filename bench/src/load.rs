@@ -1,115 +1,150 @@
-//! The load generator: a closed loop per connection.
+//! The load generator: one thread, a closed loop per connection.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use crate::measured::{Latencies, Measured};
+use futures_util::future;
+
+use crate::measured::{self, Latencies, Sample};
+use crate::placement::Placement;
 use crate::process::{self, Server};
 
-/// How long and how much.
-#[derive(Clone, Copy, Debug)]
+/// How long, how much and where.
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Time of one measurement, without its warm-up.
     pub(crate) time: Duration,
     /// Connections under load.
     pub(crate) connections: usize,
+    /// Who has which core.
+    pub(crate) placement: Placement,
 }
 
 impl Plan {
     /// Time before counting begins.
-    pub(crate) fn warm_up(self) -> Duration {
+    pub(crate) fn warm_up(&self) -> Duration {
         self.time / 4
     }
 }
 
 /// Somebody with a connection who does the same thing again and again.
-pub(crate) trait Visitor: Send + 'static {
+pub(crate) trait Visitor {
+    /// Connect anew: a measurement may come long after the last one.
+    fn connect(&mut self) -> impl Future<Output = anyhow::Result<()>>;
     /// Do it once.
-    fn visit(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send;
+    fn visit(&mut self) -> impl Future<Output = anyhow::Result<()>>;
 }
 
-/// Let all visitors run for the planned time.
+/// How long each of those who come at a walk waits before the next visit.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Let all visitors run for the planned time, as fast as they are answered. `server`: whose CPU time is counted; nothing:
+/// somebody else's server.
 pub(crate) async fn run<V: Visitor>(
-    name: &str,
-    visitors: Vec<V>,
-    plan: Plan,
-    server: &Server,
-) -> anyhow::Result<Measured> {
-    let at_once = visitors.len();
+    visitors: &mut [V],
+    plan: &Plan,
+    server: Option<&Server>,
+) -> anyhow::Result<Sample> {
+    measure(visitors, plan, server, Duration::ZERO).await
+}
+
+/// As [`run`], with a pause after every visit: for how long an answer takes where the server is not at its limit.
+pub(crate) async fn walk<V: Visitor>(
+    visitors: &mut [V],
+    plan: &Plan,
+    server: Option<&Server>,
+) -> anyhow::Result<Sample> {
+    measure(visitors, plan, server, PACE).await
+}
+
+async fn measure<V: Visitor>(
+    visitors: &mut [V],
+    plan: &Plan,
+    server: Option<&Server>,
+    pause: Duration,
+) -> anyhow::Result<Sample> {
+    for visitor in visitors.iter_mut() {
+        visitor.connect().await?;
+    }
+    plan.placement.generate_here()?;
+    let cpu = || server.map_or(Ok(Duration::ZERO), Server::cpu);
+    let latencies = RefCell::new(Latencies::new()?);
     let from = Instant::now() + plan.warm_up();
     let until = from + plan.time;
-    let work: Vec<_> = visitors.into_iter().map(|visitor| tokio::spawn(repeat(visitor, from, until))).collect();
-    tokio::time::sleep_until(from.into()).await;
-    let before = server.cpu()?;
-    tokio::time::sleep_until(until.into()).await;
-    let cpu = server.cpu()?.saturating_sub(before);
-    let mut all = Latencies::new()?;
-    for visitor in work {
-        all.add(&visitor.await??)?;
-    }
-    Ok(all.figure(name, at_once, plan.time, 1).with_cpu(cpu, plan.time))
+    let watch = async {
+        tokio::time::sleep_until(from.into()).await;
+        let before = (cpu()?, process::cpu_of_this_thread()?);
+        tokio::time::sleep_until(until.into()).await;
+        anyhow::Ok((cpu()?.saturating_sub(before.0), process::cpu_of_this_thread()?.saturating_sub(before.1)))
+    };
+    let work = future::try_join_all(visitors.iter_mut().map(|visitor| repeat(visitor, &latencies, from, until, pause)));
+    let (spent, work) = future::join(watch, work).await;
+    work?;
+    let (server, generator) = spent?;
+    Ok(latencies.into_inner().sample(plan.time, 1).with_cpu(server, generator, plan.time))
 }
 
-async fn repeat(mut visitor: impl Visitor, from: Instant, until: Instant) -> anyhow::Result<Latencies> {
-    let mut latencies = Latencies::new()?;
+async fn repeat(
+    visitor: &mut impl Visitor,
+    latencies: &RefCell<Latencies>,
+    from: Instant,
+    until: Instant,
+    pause: Duration,
+) -> anyhow::Result<()> {
+    let mut began = Instant::now();
     loop {
-        let began = Instant::now();
         visitor.visit().await?;
         let ended = Instant::now();
         if ended >= until {
-            return Ok(latencies);
+            return Ok(());
         }
         if ended >= from {
-            latencies.record(ended.duration_since(began));
+            latencies.borrow_mut().record(ended.duration_since(began));
+        }
+        began = ended;
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+            began = Instant::now();
         }
     }
 }
 
-/// Let threads compute for the planned time. `batch`: computations per call, for those that are too short to be timed.
+/// Let threads on the server's cores compute for the planned time, each with what `make` makes. `per_call`: computations that
+/// one call does, where they are too short to be timed one by one.
 pub(crate) fn compute<W>(
-    name: &str,
+    plan: &Plan,
     threads: usize,
-    plan: Plan,
-    batch: usize,
+    per_call: usize,
     make: impl Fn() -> anyhow::Result<W> + Sync,
-) -> anyhow::Result<Measured>
+) -> anyhow::Result<Sample>
 where
     W: FnMut() -> anyhow::Result<()>,
 {
-    let one = || -> anyhow::Result<Computed> {
-        let mut work = make()?;
-        let mut call = || (0..batch).try_for_each(|_| work());
+    let one = || -> anyhow::Result<Sample> {
+        plan.placement.compute_here()?;
+        let mut call = make()?;
         let warm = Instant::now() + plan.warm_up();
         while Instant::now() < warm {
             call()?;
         }
-        let (mut latencies, began, cpu) = (Latencies::new()?, Instant::now(), process::cpu_of_this_thread()?);
-        while began.elapsed() < plan.time {
-            let began = Instant::now();
+        let (mut latencies, cpu, start) = (Latencies::new()?, process::cpu_of_this_thread()?, Instant::now());
+        let mut began = start;
+        while began.duration_since(start) < plan.time {
             call()?;
-            latencies.record(began.elapsed());
+            let ended = Instant::now();
+            latencies.record(ended.duration_since(began));
+            began = ended;
         }
-        Ok(Computed { latencies, took: began.elapsed(), cpu: process::cpu_of_this_thread()?.saturating_sub(cpu) })
+        let (took, cpu) = (began.duration_since(start), process::cpu_of_this_thread()?.saturating_sub(cpu));
+        Ok(latencies.sample(took, per_call).with_cpu(cpu, Duration::ZERO, took))
     };
-    let mut all = Computed { latencies: Latencies::new()?, took: Duration::ZERO, cpu: Duration::ZERO };
-    std::thread::scope(|scope| -> anyhow::Result<()> {
-        let work: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
-        for thread in work {
-            let Computed { latencies, took, cpu } =
-                thread.join().map_err(|_| anyhow::anyhow!("a thread of {name} ended early"))??;
-            all.latencies.add(&latencies)?;
-            all.took = all.took.max(took);
-            all.cpu += cpu;
-        }
-        Ok(())
+    let samples: Vec<Sample> = std::thread::scope(|scope| {
+        let working: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        let ended = |_| anyhow::anyhow!("a computing thread ended early");
+        working.into_iter().map(|thread| thread.join().map_err(ended)?).collect::<anyhow::Result<_>>()
     })?;
-    let measured = all.latencies.figure(name, threads, all.took, batch);
-    Ok(measured.with_cpu(all.cpu, all.took))
-}
-
-/// What one computing thread did.
-struct Computed {
-    latencies: Latencies,
-    took: Duration,
-    cpu: Duration,
+    let rate = samples.iter().map(|sample| sample.per_second).sum();
+    let busy = samples.iter().map(|sample| sample.server_busy).sum();
+    Ok(Sample { per_second: rate, server_busy: busy, ..measured::middle(&samples) })
 }

@@ -8,37 +8,39 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
 
 /// The process; it ends with this value.
 pub(crate) struct Server {
     child: Child,
-    pub(crate) port: u16,
     /// From its start to its first 200.
     pub(crate) start: Duration,
 }
 
 /// Memory of a process, KiB.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    pub(crate) now: u64,
-    pub(crate) most: u64,
+    /// Resident now.
+    pub(crate) now_kib: u64,
+    /// The most that was resident at once.
+    pub(crate) most_kib: u64,
 }
 
 impl Server {
-    /// Start it and wait until it answers `path` with 200. What it says goes to `log`.
-    pub(crate) fn start(mut command: Command, port: u16, path: &str, log: &Path) -> anyhow::Result<Self> {
+    /// Start it and wait until it answers the request with 200. What it says goes to `log`.
+    pub(crate) fn start(mut command: Command, port: u16, request: &[u8], log: &Path) -> anyhow::Result<Self> {
         let file = File::create(log)?;
         let began = Instant::now();
         let child = command.stdout(file.try_clone()?).stderr(file).spawn().context("the server does not start")?;
-        let mut server = Self { child, port, start: Duration::ZERO };
-        while !answers(port, path) {
+        let mut server = Self { child, start: Duration::ZERO };
+        while !answers(port, request) {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended with {status}:\n{}", fs::read_to_string(log)?);
             }
-            if began.elapsed() > Duration::from_secs(30) {
+            if began.elapsed() > Duration::from_secs(60) {
                 bail!("the server does not answer:\n{}", fs::read_to_string(log)?);
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_micros(500));
         }
         server.start = began.elapsed();
         Ok(server)
@@ -62,7 +64,7 @@ impl Server {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no memory in status")?;
             Ok(line.trim_matches([':', ' ', '\t']).trim_end_matches(" kB").parse()?)
         };
-        Ok(Memory { now: kib("VmRSS")?, most: kib("VmHWM")? })
+        Ok(Memory { now_kib: kib("VmRSS")?, most_kib: kib("VmHWM")? })
     }
 }
 
@@ -83,15 +85,16 @@ fn on_cpu(schedstat: &str) -> anyhow::Result<u64> {
     Ok(schedstat.split(' ').next().unwrap_or_default().parse()?)
 }
 
-fn answers(port: u16, path: &str) -> bool {
-    let ask = || -> std::io::Result<String> {
+fn answers(port: u16, request: &[u8]) -> bool {
+    let ask = || -> std::io::Result<[u8; 13]> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(request)?;
+        let mut answer = [0u8; 13];
+        stream.read_exact(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 "))
+    ask().is_ok_and(|answer| answer == *b"HTTP/1.1 200 ")
 }
 
 /// A port that nobody listens on now.

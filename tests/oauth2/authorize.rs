@@ -85,13 +85,16 @@ async fn az15_state_is_echoed_byte_for_byte_and_only_if_it_came_once() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     let longest = "x".repeat(4096);
-    for state in ["", "x", "a b+c%20&=#?\"'<>\\", "стан \u{0}\u{1f600}", &longest] {
+    for state in ["", "x", "a b+c%20&=#?\"'<>\\", "стан \u{1}\u{1f600}", &longest] {
         let answer = Answer::parse(
             &Browser::new(&server).authorize(&shop, &[("state", state), ("prompt", "none")]).await.outside(),
         );
         assert_eq!(answer.get("state").unwrap_or_default(), state);
         assert_eq!(answer.get("iss"), Some(server.issuer()));
     }
+    // What no database and no other party would read alike is no parameter at all. WH-14.
+    let landing = Browser::new(&server).authorize(&shop, &[("state", "a\u{0}b")]).await;
+    assert_eq!(landing.page().status, 400);
     // An empty one is none.
     let url = format!("{}&state=", shop.authorize_url(&[("state", ""), ("prompt", "none")]));
     assert_eq!(Answer::parse(&Browser::new(&server).visit(&url).await.outside()).get("state"), None);

@@ -128,3 +128,39 @@ async fn g7_no_header_of_a_request_changes_any_value() {
     assert_eq!(server.get(DOCUMENTS[0]).host(Some("ID.EXAMPLE.COM")).send().await.status, 200);
     assert_eq!(server.get(DOCUMENTS[0]).header("origin", seeds::APP_ORIGIN).send().await.body, plain.body);
 }
+
+/// What is kept from the first request is what everybody would have got: with a query it is made anew.
+#[tokio::test]
+async fn ep50_a_kept_document_is_the_one_that_would_be_made() {
+    let server = TestServer::start().await;
+    for path in [DOCUMENTS[0], DOCUMENTS[1], "/oauth2/jwks"] {
+        let first = server.get(path).send().await.expect(200);
+        let kept = server.get(path).header("origin", "https://a.example").send().await.expect(200);
+        let made = server.get(&format!("{path}?x=1")).send().await.expect(200);
+        assert_ne!(first.header("x-request-id"), kept.header("x-request-id"));
+        for other in [&kept, &made] {
+            let without_name = |reply: &brama_testkit::Reply| {
+                let mut headers = reply.headers.clone();
+                headers.remove("x-request-id");
+                headers
+            };
+            assert_eq!(without_name(&first), without_name(other), "{path}");
+            assert_eq!(first.body, other.body, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tk20_a_key_that_does_not_open_leaves_the_key_set_as_it_was() {
+    let server = TestServer::start().await;
+    let before = server.get("/oauth2/jwks").send().await.expect(200);
+    let again = server.get("/oauth2/jwks").send().await.expect(200);
+    assert_eq!(before.body, again.body);
+    let sealed = server.store.signing_keys().await.unwrap();
+    let copy = sealed.first().unwrap().clone();
+    // A key of another algorithm that does not open: the set stays as it was, and the server goes on.
+    let record = brama_store::signing_key::SigningKeyRecord { kid: "x".to_owned(), alg: "EdDSA".to_owned(), ..copy };
+    server.store.add_first_signing_key(record).await.unwrap();
+    assert!(server.deployment.catalog.look(server.store.as_ref()).await.is_err());
+    assert_eq!(server.get("/oauth2/jwks").send().await.expect(200).body, before.body);
+}

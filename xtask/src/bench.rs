@@ -2,9 +2,9 @@
 
 use crate::run::Step;
 
-/// Build and run, with the arguments of the bench: `--seconds N`, `--connections N`, `--only NAME`, `--json FILE`.
+/// Build and run, with the arguments of the bench; `--help` tells them.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), String> {
-    // Together, so that what both need is compiled once.
+    // Always together: what both need is compiled once, with the same features.
     let build = ["build", "--release", "--package", "brama", "--package", "brama-bench"];
     Step::new("build", "cargo", &build).run()?;
     Step::new("bench", "target/release/brama-bench", arguments).run().map(drop)

@@ -20,7 +20,7 @@ pub(crate) enum Extent {
 /// Run all steps; stop at the first that fails.
 pub(crate) fn all(extent: Extent) -> Result<(), String> {
     let browser = (extent == Extent::Full).then_some(Need::Chromium);
-    tools::provide(&[&[Need::Rustfmt, Need::Clippy, Need::Node][..], browser.as_slice()].concat())?;
+    tools::provide(&[&[Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node][..], browser.as_slice()].concat())?;
     let vectors = vectors()?;
 
     tidy::all()?;
@@ -71,6 +71,9 @@ fn rust(vectors: &Option<String>) -> Vec<Step> {
         // With all targets, the program gets the same dependencies as the tests, and nothing is compiled twice.
         Step::new("build", "cargo", &["build", "--workspace", "--all-targets"]),
         test,
+        // The HTTP contract again, on the other database; the backend's own tests ran above.
+        Step::new("test: PostgreSQL", "cargo", &["test", "--package", "brama-tests", "--no-fail-fast"])
+            .env("BRAMA_TEST_DATABASE", "postgres"),
     ]
 }
 

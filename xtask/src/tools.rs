@@ -22,6 +22,10 @@ pub(crate) enum Need {
     Clippy,
     /// Node.js and npm: the SDK's tests, and what drives the browser.
     Node,
+    /// The second database: its programs, for private clusters.
+    Postgres,
+    /// What records the file writes that power losses are made from.
+    Strace,
     /// A browser and letters to draw with.
     Chromium,
 }
@@ -32,6 +36,8 @@ impl Need {
             Self::Rustfmt => "to check the format",
             Self::Clippy => "to run the lints",
             Self::Node => "for the tests of the SDK and of the browser",
+            Self::Postgres => "to run every test on the second database too",
+            Self::Strace => "to record what reaches the disk, for the test of power losses",
             Self::Chromium => "to try the pages and the SDK in a real browser",
         }
     }
@@ -41,6 +47,8 @@ impl Need {
             Self::Rustfmt => answers("cargo", &["fmt", "--version"]),
             Self::Clippy => answers("cargo", &["clippy", "--version"]),
             Self::Node => node_major().is_some_and(|major| major >= NODE) && answers("npm", &["--version"]),
+            Self::Postgres => postgres_programs().is_some(),
+            Self::Strace => answers("strace", &["--version"]),
             Self::Chromium => chromium().is_some(),
         }
     }
@@ -52,6 +60,8 @@ impl Need {
             Self::Rustfmt => rustup("rustfmt"),
             Self::Clippy => rustup("clippy"),
             Self::Node => packages(&["nodejs", "npm", "ca-certificates"]),
+            Self::Postgres => packages(&["postgresql"]),
+            Self::Strace => packages(&["strace"]),
             Self::Chromium => packages(&["chromium", "fonts-dejavu-core"]),
         }
     }
@@ -83,8 +93,9 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), String> {
 
 fn packages(names: &[&str]) -> Vec<Step> {
     let install = [&["install", "--yes", "--no-install-recommends"][..], names].concat();
-    let fix = "as root: apt-get update && apt-get install chromium fonts-dejavu-core nodejs npm; on other systems install \
-        Chromium (BRAMA_CHROMIUM names its program) and Node.js 20 or newer with npm";
+    let fix = "as root: apt-get update && apt-get install chromium fonts-dejavu-core nodejs npm postgresql strace; on other systems \
+        install Chromium (BRAMA_CHROMIUM names its program), Node.js 20 or newer with npm, PostgreSQL 14 or newer \
+        (BRAMA_POSTGRES_BIN names the folder of initdb) and strace";
     [&["update"][..], &install]
         .map(|arguments| Step::new("apt", "apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive").fix(fix))
         .into()
@@ -134,4 +145,12 @@ fn node_major() -> Option<u32> {
 pub(crate) fn chromium() -> Option<PathBuf> {
     let set = env::var_os("BRAMA_CHROMIUM").map(PathBuf::from);
     set.or_else(|| Some(Path::new("/usr/bin/chromium").to_path_buf())).filter(|path| path.is_file())
+}
+
+/// The folder of PostgreSQL's programs, as `crates/postgres-cluster` finds it.
+fn postgres_programs() -> Option<PathBuf> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let set = env::var_os("BRAMA_POSTGRES_BIN").map(PathBuf::from);
+    let mut folders = set.into_iter().chain(debian.map(|entry| entry.path().join("bin")));
+    folders.find(|folder| folder.join("initdb").is_file()).or_else(|| answers("initdb", &["--version"]).then(PathBuf::new))
 }

@@ -8,10 +8,11 @@ use brama_flows::catalog::CurrentCatalog;
 use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
 use brama_flows::csrf::CsrfKey;
 use brama_flows::keys::{MasterKey, Purpose, Sealer};
+use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Ctx, Deployment, Entropy, Settings};
-use brama_http::{App, Look, TrustedProxies};
+use brama_http::{App, Limits, Look, Serving, TrustedProxies};
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
 use brama_store::lease::{Job, NodeId};
@@ -84,6 +85,7 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
                 Penalty::RestOfWindow,
             ),
             network: lane(throttle.network_failures, window, Penalty::RestOfWindow),
+            authorize_per_minute: throttle.authorize_requests_per_minute,
         },
         password_min: usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX),
         issuer,
@@ -142,6 +144,7 @@ pub(crate) async fn deployment(
         refresh_tokens: RefreshTokenKey::new(&*derive(master, Purpose::RefreshTokens)?),
         csrf: CsrfKey::new(&*derive(master, Purpose::Csrf)?),
         throttle_key: ThrottleKey::new(&*derive(master, Purpose::Throttle)?),
+        flood: FloodGate::default(),
         hashing,
         entropy,
     }))
@@ -167,6 +170,18 @@ pub(crate) fn app(config: &Config, deployment: Arc<Deployment>, dev: bool) -> Re
     app.map(Arc::new).map_err(|why| Trouble::new("B1012", why, "set public_url to the address people see").into())
 }
 
+/// How the listener serves.
+pub(crate) fn serving(config: &Config, listener: tokio::net::TcpListener, router: axum::Router) -> Serving {
+    let server = &config.server;
+    let limits = Limits {
+        connections: server.max_connections,
+        connections_per_address: server.max_connections_per_address,
+        keep_alive: server.keep_alive,
+        ..Limits::default()
+    };
+    Serving { listener, router, proxies: proxies(config), limits, grace: server.shutdown_grace }
+}
+
 /// Who may speak for others' addresses.
 pub(crate) fn proxies(config: &Config) -> TrustedProxies {
     TrustedProxies { proxies: config.server.trust_proxy.clone(), exempt: config.throttle.exempt_addresses.clone() }
@@ -185,23 +200,35 @@ pub(crate) fn keep_up(deployment: &Arc<Deployment>) -> Result<(), Failure> {
 
 /// Sweep what is over, once a minute; of many nodes one does it. A sweep that fails is tried again a minute later.
 async fn keep_swept(deployment: Arc<Deployment>, node: NodeId) {
-    /// Rows of each kind per sweep.
-    const ROWS: u32 = 1000;
-    /// How long a node keeps the work before another one may take over, if it is gone.
-    const LEASE: SignedDuration = SignedDuration::from_secs(150);
     let mut minute = tokio::time::interval(Duration::from_secs(60));
     loop {
         minute.tick().await;
+        if let Err(error) = sweep(&deployment, node).await {
+            tracing::warn!(%error, "sweeping failed");
+        }
+    }
+}
+
+/// Sweep in small steps until nothing is left to go, for as long as the lease is ours.
+async fn sweep(deployment: &Deployment, node: NodeId) -> Result<(), Unavailable> {
+    /// Rows of each kind per step, so that nobody waits long behind one.
+    const ROWS: u32 = 500;
+    /// How long a node keeps the work before another one may take over, if it is gone.
+    const LEASE: SignedDuration = SignedDuration::from_secs(150);
+    loop {
         let now = edge::now();
         let until = now.checked_add(LEASE).unwrap_or(now);
-        match deployment.store.take_lease(Job::Sweep, node, until, now).await {
-            Ok(true) => match deployment.store.sweep(now, ROWS).await {
-                Ok(swept) => tracing::debug!(?swept),
-                Err(error) => tracing::warn!(%error, "sweeping failed"),
-            },
-            Ok(false) => tracing::debug!("another node sweeps"),
-            Err(error) => tracing::warn!(%error, "cannot take the lease of sweeping"),
+        if !deployment.store.take_lease(Job::Sweep, node, until, now).await? {
+            tracing::debug!("another node sweeps");
+            return Ok(());
         }
+        let swept = deployment.store.sweep(now, ROWS).await?;
+        tracing::debug!(?swept);
+        let of_each = [swept.authorizations, swept.sessions, swept.grants, swept.throttles, swept.audit];
+        if of_each.iter().all(|rows| *rows < u64::from(ROWS)) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use brama_config::{Config, DatabaseUrl};
+use brama_config::{Config, Database, DatabaseUrl, PostgresUrl};
 use brama_store::Store;
+use brama_store_postgres::PostgresStore;
 use brama_store_sqlite::SqliteStore;
 
 use crate::failure::{Failure, NOT_READY, Trouble};
@@ -43,6 +44,22 @@ fn sqlite_steps(migrations: &[brama_store_sqlite::Migration]) -> Vec<Step> {
     migrations.iter().map(|migration| Step { version: migration.version, name: migration.name }).collect()
 }
 
+fn postgres_steps(migrations: &[brama_store_postgres::Migration]) -> Vec<Step> {
+    migrations.iter().map(|migration| Step { version: migration.version, name: migration.name }).collect()
+}
+
+/// How a PostgreSQL database is opened.
+pub(crate) fn postgres(database: &Database, url: &PostgresUrl) -> brama_store_postgres::Settings {
+    brama_store_postgres::Settings {
+        url: url.reveal().to_owned(),
+        pool_max: database.pool_max,
+        connect_timeout: database.connect_timeout,
+        acquire_timeout: database.acquire_timeout,
+        statement_timeout: database.statement_timeout,
+        ca_file: database.ca_file.clone(),
+    }
+}
+
 /// Where the database stands; one that is not there has nothing.
 pub(crate) async fn schema(config: &Config) -> Result<Schema, Failure> {
     match &config.database.url {
@@ -54,7 +71,10 @@ pub(crate) async fn schema(config: &Config) -> Result<Schema, Failure> {
             let status = SqliteStore::migration_status(path)?;
             Ok(Schema { found: status.found, needed: status.needed, pending: sqlite_steps(&status.pending) })
         }
-        DatabaseUrl::Postgres(_) => Err(not_yet()),
+        DatabaseUrl::Postgres(url) => {
+            let status = PostgresStore::migration_status(&postgres(&config.database, url)).await?;
+            Ok(Schema { found: status.found, needed: status.needed, pending: postgres_steps(&status.pending) })
+        }
     }
 }
 
@@ -65,7 +85,10 @@ pub(crate) async fn migrate(config: &Config) -> Result<Vec<Step>, Failure> {
             make_folder_of(path)?;
             Ok(sqlite_steps(&SqliteStore::migrate(path, edge::now())?))
         }
-        DatabaseUrl::Postgres(_) => Err(not_yet()),
+        DatabaseUrl::Postgres(url) => {
+            let applied = PostgresStore::migrate(&postgres(&config.database, url), edge::now()).await?;
+            Ok(postgres_steps(&applied))
+        }
     }
 }
 
@@ -81,7 +104,7 @@ pub(crate) async fn open(config: &Config, migrate_: Migrate) -> Result<Arc<dyn S
             group_commit_max: database.group_commit_max,
             readers: database.readers,
         })?)),
-        DatabaseUrl::Postgres(_) => Err(not_yet()),
+        DatabaseUrl::Postgres(url) => Ok(Arc::new(PostgresStore::open(&postgres(database, url)).await?)),
     }
 }
 
@@ -105,8 +128,4 @@ pub(crate) async fn is_new(config: &Config) -> Result<bool, Failure> {
 
 fn make_folder_of(path: &Path) -> Result<(), Failure> {
     path.parent().map_or(Ok(()), master_key::make_folder)
-}
-
-fn not_yet() -> Failure {
-    Trouble::new("B1014", "PostgreSQL is not wired yet", "wait").into()
 }

@@ -71,10 +71,26 @@ impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let what = error.to_string();
         match error {
-            OpenError::Unusable { path, why } if why.contains("not a database") => {
+            OpenError::Unusable { path, why } if why.contains("not a database") || why.contains("malformed") => {
                 let shown = path.display();
                 let fix = format!(
                     "restore {shown} from your backup; to start over, move the file away: mv {shown} {shown}.broken"
+                );
+                Trouble::new("B1201", what, fix)
+            }
+            OpenError::Unusable { path, why } if why.contains("full") || why.contains("I/O error") => {
+                let fix = format!(
+                    "look at the free space and at the limits for {} (`df`, `ulimit -f`), and at the log of the kernel for \
+                     errors of its disk",
+                    path.display()
+                );
+                Trouble::new("B1201", what, fix)
+            }
+            OpenError::Unusable { path, why } if why.contains("readonly") => {
+                let fix = format!(
+                    "make {0}, its folder and {0}-wal writable for this user; if the whole file system is read-only, look at \
+                     the log of the kernel: it may have failed",
+                    path.display()
                 );
                 Trouble::new("B1201", what, fix)
             }
@@ -101,6 +117,53 @@ impl From<OpenError> for Failure {
                 Trouble::new("B1204", what, "run `brama migrate` with the same --config, then start again")
                     .exit(NOT_READY)
             }
+            OpenError::Unfinished { .. } => {
+                let fix = "run the same `brama db copy` again: it goes on where it was interrupted";
+                Trouble::new("B1231", what, fix).exit(NOT_READY)
+            }
+        }
+        .into()
+    }
+}
+
+impl From<brama_store_postgres::OpenError> for Failure {
+    fn from(error: brama_store_postgres::OpenError) -> Self {
+        use brama_store_postgres::OpenError as E;
+        let what = error.to_string();
+        match error {
+            E::Unreachable { .. } => {
+                Trouble::new("B1221", what, "start the database, and look at host and port of database.url")
+            }
+            E::Refused { .. } => {
+                Trouble::new("B1222", what, "look at user, password and database name of database.url")
+            }
+            E::TooOldServer { .. } => Trouble::new("B1223", what, "upgrade PostgreSQL"),
+            E::NotWritable { .. } => {
+                let fix = "name the primary, or all hosts of the cluster: postgres://user@db1,db2/brama";
+                Trouble::new("B1224", what, fix)
+            }
+            E::Tls { .. } => {
+                let fix = "set database.ca_file to the authority of its certificate, and use the host name that is in it";
+                Trouble::new("B1225", what, fix)
+            }
+            E::TooNew { .. } => Trouble::new(
+                "B1203",
+                what,
+                "run the newer version of brama, or restore a backup made before the upgrade",
+            ),
+            E::Behind { .. } => {
+                Trouble::new("B1204", what, "run `brama migrate` with the same --config, then start again")
+                    .exit(NOT_READY)
+            }
+            E::Unfinished { .. } => {
+                let fix = "run the same `brama db copy` again: it goes on where it was interrupted";
+                Trouble::new("B1231", what, fix).exit(NOT_READY)
+            }
+            E::InUse { .. } => {
+                let fix = "stop every server and close every other connection to it (`SELECT pid, application_name FROM pg_stat_activity` names them)";
+                Trouble::new("B1234", what, fix)
+            }
+            E::Failed { .. } => Trouble::new("B1205", what, "look at the log of the database, then try again"),
         }
         .into()
     }

@@ -35,6 +35,9 @@ const CASES: &[Case] = &[
         "listen = \"127.0.0.1:8420\"",
     ),
     ("server.trust_proxy", "[\"10.1.2.3/8\"]", Code::NotUnderstood, "a network", "trust_proxy = [\"10.0.0.0/8\"]"),
+    ("server.max_connections", "4", Code::OutOfRange, "from 16", "max_connections = 16"),
+    ("server.max_connections_per_address", "0", Code::OutOfRange, "from 1", "max_connections_per_address = 1"),
+    ("server.keep_alive", "\"0s\"", Code::OutOfRange, "from 1s", "keep_alive = \"1s\""),
     ("server.shutdown_grace", "30", Code::WrongType, TIME, "shutdown_grace = \"30s\""),
     (
         "database.url",
@@ -87,6 +90,7 @@ const CASES: &[Case] = &[
     ("throttle.address_failures", "\"many\"", Code::WrongType, "a whole number", "address_failures = 30"),
     ("throttle.address_window", "\"25h\"", Code::OutOfRange, "to 1d", "address_window = \"1d\""),
     ("throttle.address_requests_per_minute", "0", Code::OutOfRange, "from 1", "address_requests_per_minute = 1"),
+    ("throttle.authorize_requests_per_minute", "0", Code::OutOfRange, "from 1", "authorize_requests_per_minute = 1"),
     ("throttle.network_failures", "[]", Code::WrongType, "a whole number", "network_failures = 200"),
     ("throttle.exempt_addresses", "\"10.0.0.1\"", Code::WrongType, LIST, "exempt_addresses = [\"10.0.0.1\"]"),
     ("pages.site_name", "\"  \"", Code::NotUnderstood, TEXT, "site_name = \"Brama\""),

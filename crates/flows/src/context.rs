@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalog::{Catalog, CurrentCatalog};
 use crate::csrf::CsrfKey;
 use crate::keys::{Keyring, Sealer};
+use crate::login::flood::FloodGate;
 use crate::login::hashing::HashPool;
 use crate::login::throttle::ThrottleKey;
 
@@ -82,6 +83,8 @@ pub struct ThrottleSettings {
     pub address_requests: LaneRule,
     /// Failures of one network: IPv4 /24, IPv6 /48.
     pub network: LaneRule,
+    /// Authorizations begun per minute, by an address or a session. TH-13.
+    pub authorize_per_minute: u32,
 }
 
 /// What the operator decided.
@@ -119,6 +122,8 @@ pub struct Deployment {
     pub csrf: CsrfKey,
     /// Names throttle counters.
     pub throttle_key: ThrottleKey,
+    /// Keeps floods of strangers away from the database.
+    pub flood: FloodGate,
     /// Hashes passwords, so many at a time.
     pub hashing: HashPool,
     /// Random bytes.
@@ -139,6 +144,12 @@ impl Ctx {
     #[must_use]
     pub fn new(deployment: Arc<Deployment>, now: Timestamp) -> Self {
         Self { catalog: deployment.catalog.get(), deployment, now }
+    }
+
+    /// The catalog of this request.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
     }
 
     /// Keys that sign tokens.

@@ -7,6 +7,7 @@ use brama_pages::Locale;
 use bytes::Bytes;
 
 use crate::address::TrustedProxies;
+use crate::ready::Documents;
 
 /// How pages look.
 #[derive(Clone, Debug)]
@@ -37,6 +38,7 @@ pub struct App {
     pub authority: String,
     /// Whether people see https.
     pub https: bool,
+    pub(crate) documents: Documents,
 }
 
 impl App {
@@ -59,6 +61,7 @@ impl App {
             authority: authority.as_str().to_ascii_lowercase(),
             https: uri.scheme_str() == Some("https"),
             metadata: metadata.into(),
+            documents: Documents::default(),
             deployment,
             clock,
             look,

@@ -31,6 +31,7 @@ use tower_http::compression::{CompressionLayer, Predicate};
 
 use crate::app::App;
 use crate::incoming::Incoming;
+use crate::ready;
 use crate::respond;
 use crate::routes::{Cache, Csrf, ROUTES, Route, Speech};
 
@@ -46,25 +47,22 @@ pub fn router(app: Arc<App>, extra: &'static [Route]) -> Router {
     let mut router = Router::new();
     for (path, rows) in by_path {
         let (app, rows): (_, Rows) = (Arc::clone(&app), Arc::new(rows));
-        router = router.route(
-            path,
-            any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>| {
-                let (app, rows) = (Arc::clone(&app), Arc::clone(&rows));
-                async move { exchange(&app, path, &rows, peer, request).await }
-            }),
-        );
+        let files = rows.iter().any(|row| row.speech == Speech::Plain && row.cache != Cache::NoStore);
+        let answer = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>| {
+            let (app, rows) = (Arc::clone(&app), Arc::clone(&rows));
+            async move { exchange(&app, path, &rows, peer, request).await }
+        });
+        router = router.route(path, if files { answer.layer(compression()) } else { answer });
     }
     let nothing = Arc::clone(&app);
     router = router.fallback(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>| {
         let app = Arc::clone(&nothing);
         async move { exchange(&app, "(none)", &Vec::new(), peer, request).await }
     });
-    router.layer(compression()).layer(tower_http::catch_panic::CatchPanicLayer::custom(
-        |_: Box<dyn std::any::Any + Send>| {
-            tracing::error!(code = INTERNAL.id, "a panic was caught; this is a bug");
-            (StatusCode::INTERNAL_SERVER_ERROR, "server_error").into_response()
-        },
-    ))
+    router.layer(tower_http::catch_panic::CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+        tracing::error!(code = INTERNAL.id, "a panic was caught; this is a bug");
+        (StatusCode::INTERNAL_SERVER_ERROR, "server_error").into_response()
+    }))
 }
 
 /// Style, scripts and pictures are compressed. Pages are not: beside what a request brings they carry form tokens, and
@@ -86,11 +84,18 @@ async fn exchange(
 ) -> Response {
     let began = Instant::now();
     let ctx = app.begin();
+    let (request_id, named) = request_id(&ctx);
+    let plain = ready::is_plain(app, rows, &request).then(|| ctx.catalog());
+    if let Some(response) = plain.as_ref().and_then(|catalog| app.documents.get(template, catalog, &named)) {
+        return response;
+    }
     let (parts, body) = request.into_parts();
-    let request_id = hex(&ctx.random::<8>().unwrap_or_default());
     let method = parts.method.clone();
     let mut response = answer(app, ctx, rows, peer, parts, body, &request_id).await;
-    respond::headers::everywhere(app, &request_id, response.headers_mut());
+    respond::headers::everywhere(app, &named, response.headers_mut());
+    if let Some(catalog) = plain {
+        response = app.documents.keep(template, catalog, response).await;
+    }
     let (status, ms) = (response.status().as_u16(), u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
     if response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public")) {
         // Documents that are the same for everybody say little and come often.
@@ -99,6 +104,14 @@ async fn exchange(
         tracing::info!(target: "brama::access", %method, route = template, status, ms, request = request_id);
     }
     response
+}
+
+/// A new name for a request: 16 hexadecimal digits.
+fn request_id(ctx: &Ctx) -> (String, HeaderValue) {
+    let number = u64::from_be_bytes(ctx.random().unwrap_or_default());
+    let text = format!("{number:016x}");
+    let named = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("-"));
+    (text, named)
 }
 
 /// Everything the rows of an address have in common before a method is chosen.
@@ -111,8 +124,12 @@ async fn answer(
     body: Body,
     request_id: &str,
 ) -> Response {
-    let nonce = STANDARD.encode(ctx.random::<16>().unwrap_or_default());
     let speech = rows.first().map_or_else(|| speech_of_nothing(parts.uri.path()), |row| row.speech);
+    // Only pages have scripts.
+    let nonce = match speech {
+        Speech::Page => STANDARD.encode(ctx.random::<16>().unwrap_or_default()),
+        Speech::OAuth | Speech::Bearer | Speech::Plain => String::new(),
+    };
     let address = app.proxies.client(peer.ip(), &parts.headers);
     let mut incoming = Incoming {
         source: Source { address, exempt: app.proxies.is_exempt(address) },
@@ -237,8 +254,4 @@ async fn read(body: Body, limit: usize) -> Result<Bytes, Refusal> {
         Ok(Err(error)) => Err(Refusal::from(&BAD_BODY).with_detail(error.to_string())),
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -44,11 +44,23 @@ pub const HEADER_READ_SECONDS: u64 = 10;
 pub const BODY_READ_SECONDS: u64 = 15;
 /// Time a request may take altogether, seconds. WH-13.
 pub const REQUEST_SECONDS: u64 = 30;
+/// Time a client may take nothing of an answer that is on its way, seconds. WH-13.
+pub const WRITE_STALL_SECONDS: u64 = 15;
 /// Time an idle connection is kept, seconds. WH-13.
 pub const KEEP_ALIVE_SECONDS: u64 = 60;
-/// Most open connections of one server.
-pub const CONNECTIONS: usize = 16 * 1024;
-/// Most open connections of one address that is not a trusted proxy and not exempt. WH-13.
+/// Most open connections of one server, and most HTTP/2 requests in flight.
+pub const CONNECTIONS: usize = 4096;
+/// Most open connections of one address that is not a trusted proxy and not exempt, and most of its requests in flight
+/// that came by HTTP/2 or a proxy. WH-13.
 pub const CONNECTIONS_PER_ADDRESS: usize = 100;
 /// Most concurrent HTTP/2 streams of one connection. WH-13.
 pub const HTTP2_STREAMS: u32 = 100;
+/// Most HTTP/2 streams that are reset before they are looked at, or because of an error; beyond it the connection ends.
+/// CVE-2023-44487.
+pub const HTTP2_RESETS: usize = 20;
+/// Largest HTTP/2 frame, bytes. RFC 9113 §4.2.
+pub const HTTP2_FRAME_BYTES: u32 = 16 * 1024;
+/// What may be sent on one HTTP/2 stream before it is read, bytes: the largest body.
+pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// What may be sent on one HTTP/2 connection before it is read, bytes.
+pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;

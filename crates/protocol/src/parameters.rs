@@ -10,7 +10,8 @@ use crate::limits;
 #[derive(Clone, Default)]
 pub struct Parameters(Vec<(String, String)>);
 
-/// The text is not `application/x-www-form-urlencoded` UTF-8, or there are more than [`limits::PARAMETERS`] pairs.
+/// The text is not `application/x-www-form-urlencoded` UTF-8, has U+0000 in it, or there are more than
+/// [`limits::PARAMETERS`] pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
@@ -28,7 +29,8 @@ impl std::error::Error for Duplicate {}
 
 impl Parameters {
     /// Decode a query or a form body. A broken percent sequence or broken UTF-8 is refused, not repaired: two parties
-    /// that repair differently see two requests. WH-14.
+    /// that repair differently see two requests. WH-14. So is U+0000, which no parameter of the standards may contain
+    /// (RFC 6749 appendix A) and which ends a text for some that read it.
     ///
     /// # Errors
     /// [`Malformed`].
@@ -80,7 +82,8 @@ fn decode(piece: &[u8]) -> Result<String, Malformed> {
         }
     }
     let spaced: Vec<u8> = piece.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
-    percent_decode(&spaced).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| Malformed)
+    let text = percent_decode(&spaced).decode_utf8().map_err(|_| Malformed)?.into_owned();
+    if text.contains('\0') { Err(Malformed) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn wh14_broken_encoding_is_refused() {
-        for wrong in ["a=%", "a=%2", "a=%zz", "%g0=1", "a=%ff", "a=%c3%28"] {
+        for wrong in ["a=%", "a=%2", "a=%zz", "%g0=1", "a=%ff", "a=%c3%28", "a=%00", "a%00=1"] {
             assert!(Parameters::parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let many = "a=1&".repeat(limits::PARAMETERS + 1);

@@ -149,8 +149,10 @@ impl Clients for SqliteStore {
     }
 
     async fn list_clients(&self) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
-        self.read_many(|connection| all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row)))
-            .await
+        self.read_many(|connection| {
+            all(connection, "SELECT * FROM client ORDER BY id", (), |row| read(connection, row))
+        })
+        .await
     }
 
     async fn add_client(&self, record: ClientRecord) -> Result<AddClient, Unavailable> {

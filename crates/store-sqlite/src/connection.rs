@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 use crate::OpenError;
 
 /// How long we wait for another process (an administration command) that writes.
-const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
 
 pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open(path).map_err(|error| refused(path, &error))?;
@@ -18,6 +19,8 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
 
 pub(crate) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    // A plan does not depend on the values that are bound: else statements are parsed again and again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: the log is synced at every commit; NORMAL loses acknowledged commits when power fails. Design §7.
     connection.pragma_update(None, "synchronous", "FULL")?;

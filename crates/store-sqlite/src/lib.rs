@@ -19,10 +19,12 @@ mod session;
 mod signing_key;
 mod sweep;
 mod throttle;
+pub mod transfer;
 mod user;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use brama_store::Unavailable;
 use rusqlite::Connection;
@@ -80,12 +82,18 @@ pub enum OpenError {
         /// Ours.
         needed: u32,
     },
+    /// Rows are being copied into it, or a copy was interrupted.
+    #[error("the database {path} is not whole: a copy into it has not ended")]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The SQLite backend.
 pub struct SqliteStore {
     writer: Writer,
-    readers: Option<Readers>,
+    readers: Option<Arc<Readers>>,
 }
 
 impl SqliteStore {
@@ -96,10 +104,11 @@ impl SqliteStore {
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let connection = connection::open(&settings.path)?;
         migrate::require_current(&connection, &settings.path)?;
-        let readers = Readers::start(&settings.path, settings.readers)?;
+        transfer::require_whole(&connection, &settings.path)?;
+        let readers = Readers::open(&settings.path, settings.readers)?;
         let writer = Writer::start(connection, settings.group_commit_max)
             .map_err(|error| connection::no_thread(&settings.path, &error))?;
-        Ok(Self { writer, readers: Some(readers) })
+        Ok(Self { writer, readers: Some(Arc::new(readers)) })
     }
 
     /// Bring the schema of a database file up to date, making the file if there is none.
@@ -117,12 +126,12 @@ impl SqliteStore {
         migrate::MIGRATIONS
     }
 
-    /// What migrating would do.
+    /// What migrating would do. The file stays as it is.
     ///
     /// # Errors
     /// [`OpenError`].
     pub fn migration_status(path: &Path) -> Result<MigrationStatus, OpenError> {
-        let connection = connection::open(path)?;
+        let connection = transfer::open_to_read(path)?;
         migrate::status(&connection, path)
     }
 
@@ -155,7 +164,23 @@ impl SqliteStore {
         F: FnOnce(&Connection) -> Result<T, Unavailable> + Send + 'static,
     {
         match &self.readers {
-            Some(readers) => readers.read(work).await,
+            Some(readers) => readers.read(work),
+            None => self.writer.write(work).await,
+        }
+    }
+
+    /// Run a read that may take long, away from the threads that answer requests.
+    async fn read_many<T, F>(&self, work: F) -> Result<T, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Unavailable> + Send + 'static,
+    {
+        match &self.readers {
+            Some(readers) => {
+                let readers = Arc::clone(readers);
+                let ended = tokio::task::spawn_blocking(move || readers.read(work)).await;
+                ended.unwrap_or_else(|error| Err(Unavailable::Failed(error.to_string())))
+            }
             None => self.writer.write(work).await,
         }
     }

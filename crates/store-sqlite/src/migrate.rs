@@ -34,7 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "nodes", sql: include_str!("../migrations/0002_nodes.sql") },
 ];
 
-fn newest() -> u32 {
+pub(crate) fn newest() -> u32 {
     MIGRATIONS.last().map_or(0, |migration| migration.version)
 }
 

@@ -236,8 +236,7 @@ impl Sessions for SqliteStore {
                     Ok((read(&mut cells)?, cells.take::<u32>()?, user::read(&mut cells)?))
                 },
             )?;
-            let live =
-                found.filter(|(session, epoch, user)| session.is_live(now) && user::is_current(user, *epoch));
+            let live = found.filter(|(session, epoch, user)| session.is_live(now) && user::is_current(user, *epoch));
             Ok(live.map(|(session, _, user)| (session, user)))
         })
         .await

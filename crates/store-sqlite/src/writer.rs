@@ -1,18 +1,20 @@
 //! The one writer: a thread that takes whatever waits, runs each unit in its own savepoint and commits them together.
 //! Answers go out after the commit. A lone request is committed at once. Design §7.
 
-use std::time::{Duration, Instant};
+mod file;
+mod lane;
+#[cfg(test)]
+mod tests;
 
 use brama_store::Unavailable;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::column::failed;
+use crate::writer::lane::Lane;
 
 /// Most units that may wait. Beyond it, `Busy` at once: a queue without end helps nobody.
 const QUEUE: usize = 4096;
-/// Longest time units are gathered into one commit, so that the first of them does not wait for the thousandth.
-const GATHER: Duration = Duration::from_millis(10);
 
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Unit>>,
@@ -22,6 +24,8 @@ pub(crate) struct Writer {
 trait Unit: Send {
     /// Do the work inside the open transaction.
     fn run(&mut self, connection: &Connection);
+    /// Why the database did not let it do its work.
+    fn failure(&self) -> Option<String>;
     /// Answer, once it is known whether the transaction is durable.
     fn settle(self: Box<Self>, committed: &Result<(), String>);
 }
@@ -42,6 +46,13 @@ where
         self.outcome = Some(in_savepoint(connection, work));
     }
 
+    fn failure(&self) -> Option<String> {
+        match &self.outcome {
+            Some(Err(Unavailable::Failed(why))) => Some(why.clone()),
+            _ => None,
+        }
+    }
+
     fn settle(self: Box<Self>, committed: &Result<(), String>) {
         let answer = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
@@ -53,7 +64,8 @@ where
     }
 }
 
-/// One unit's failure stays its own.
+/// One unit's failure stays its own, unless the database ended the whole transaction because of it: then there is no
+/// savepoint left to go back to, and [`Lane::commit`] sees that.
 fn in_savepoint<T>(
     connection: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, Unavailable>,
@@ -63,8 +75,10 @@ fn in_savepoint<T>(
     match work(connection) {
         Ok(value) => step("RELEASE unit").map(|_| value),
         Err(error) => {
-            step("ROLLBACK TO unit")?;
-            step("RELEASE unit")?;
+            if !connection.is_autocommit() {
+                step("ROLLBACK TO unit")?;
+                step("RELEASE unit")?;
+            }
             Err(error)
         }
     }
@@ -74,9 +88,8 @@ impl Writer {
     /// Start the thread; it stops when this value is dropped.
     pub(crate) fn start(connection: Connection, group_max: usize) -> std::io::Result<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("sqlite-writer".to_owned())
-            .spawn(move || serve(&connection, waiting, group_max.max(1)))?;
+        let lane = Lane::new(connection, group_max).map_err(std::io::Error::other)?;
+        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || serve(lane, waiting))?;
         Ok(Self { queue })
     }
 
@@ -96,45 +109,16 @@ impl Writer {
     }
 }
 
-fn serve(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Unit>>, group_max: usize) {
+fn serve(mut lane: Lane, mut waiting: mpsc::Receiver<Box<dyn Unit>>) {
     let mut group = Vec::new();
     while let Some(first) = waiting.blocking_recv() {
         group.push(first);
-        let committed = commit_group(connection, &mut waiting, &mut group, group_max);
-        if committed.is_err() && !connection.is_autocommit() {
-            // Nothing of the group is acknowledged.
-            let _ = connection.execute_batch("ROLLBACK");
-        }
+        let committed = lane.commit(&mut waiting, &mut group);
         for unit in group.drain(..) {
             unit.settle(&committed);
         }
+        // Nobody waits for either.
+        lane.recover();
+        lane.shorten_log();
     }
-}
-
-fn commit_group(
-    connection: &Connection,
-    waiting: &mut mpsc::Receiver<Box<dyn Unit>>,
-    group: &mut Vec<Box<dyn Unit>>,
-    group_max: usize,
-) -> Result<(), String> {
-    let step = |sql| {
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute(()))
-            .map_err(|error| error.to_string())
-    };
-    step("BEGIN IMMEDIATE")?;
-    let began = Instant::now();
-    let mut ran = 0;
-    while let Some(unit) = group.get_mut(ran) {
-        unit.run(connection);
-        ran += 1;
-        if ran < group_max
-            && began.elapsed() < GATHER
-            && let Ok(next) = waiting.try_recv()
-        {
-            group.push(next);
-        }
-    }
-    step("COMMIT").map(drop)
 }

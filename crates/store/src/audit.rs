@@ -30,11 +30,13 @@ pub enum Event {
     StatusChanged,
     /// A client was added or changed.
     ClientChanged,
+    /// A backup was restored: everything begun before has ended.
+    Restored,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::GrantIssued,
@@ -44,6 +46,7 @@ impl Event {
         Self::PasswordSet,
         Self::StatusChanged,
         Self::ClientChanged,
+        Self::Restored,
     ];
 
     /// The word in the database and in exports.
@@ -59,6 +62,7 @@ impl Event {
             Self::PasswordSet => "password_set",
             Self::StatusChanged => "status_changed",
             Self::ClientChanged => "client_changed",
+            Self::Restored => "restored",
         }
     }
 

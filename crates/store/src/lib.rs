@@ -17,6 +17,7 @@ pub mod session;
 pub mod signing_key;
 pub mod sweep;
 pub mod throttle;
+pub mod transfer;
 pub mod user;
 
 pub use audit::AuditLog;

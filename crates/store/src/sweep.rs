@@ -8,7 +8,8 @@ use crate::Unavailable;
 /// How many rows went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Authorizations a day after their end: until then a replayed code is recognised. AZ-30.
+    /// Authorizations a day after their end, so that a replayed code is recognised until then (AZ-30); those that never
+    /// had a code after an hour: a flood of them must not stay.
     pub authorizations: u64,
     /// Sessions 30 days after their end.
     pub sessions: u64,

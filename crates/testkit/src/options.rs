@@ -5,7 +5,7 @@ use std::time::Duration;
 use brama_flows::Settings;
 use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
 use brama_flows::login::hashing::{Cost, PoolSettings};
-use brama_http::{Look, TrustedProxies};
+use brama_http::{Limits, Look, TrustedProxies};
 use brama_pages::Locale;
 use brama_protocol::origin::Origin;
 use brama_store::throttle::{LaneRule, Penalty};
@@ -29,6 +29,8 @@ pub struct Options {
     pub look: Look,
     /// Who may speak for others' addresses.
     pub proxies: TrustedProxies,
+    /// Limits on connections.
+    pub limits: Limits,
     /// Where the database is.
     pub storage: Storage,
     /// The hashing pool.
@@ -66,6 +68,7 @@ impl Options {
         for lane in [&mut throttle.address, &mut throttle.address_requests, &mut throttle.network] {
             lane.free = u32::MAX;
         }
+        throttle.authorize_per_minute = u32::MAX;
     }
 }
 
@@ -99,11 +102,13 @@ impl Default for Options {
                     address: lane(30, minutes(10), Penalty::RestOfWindow),
                     address_requests: lane(120, minutes(1), Penalty::RestOfWindow),
                     network: lane(200, minutes(10), Penalty::RestOfWindow),
+                    authorize_per_minute: 300,
                 },
                 password_min: 15,
             },
             look: Look { site_name: "Brama".to_owned(), default_locale: Locale::En, support_url: None, dev: false },
             proxies: TrustedProxies::default(),
+            limits: Limits::default(),
             storage: Storage::Memory,
             hashing: PoolSettings {
                 cost: Cost { memory_kib: 8, iterations: 1, parallelism: 1 },

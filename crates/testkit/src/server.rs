@@ -9,14 +9,17 @@ use axum::Router;
 use brama_flows::catalog::CurrentCatalog;
 use brama_flows::csrf::CsrfKey;
 use brama_flows::keys::{MasterKey, Purpose, Sealer};
+use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::HashPool;
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
-use brama_http::{App, Serving, TrustedProxies};
+use brama_http::{App, Limits, Serving, TrustedProxies};
 use brama_jose::{Algorithm, SigningKey};
+use brama_postgres_cluster::Cluster;
 use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_store::Store;
 use brama_store::signing_key::SigningKeyRecord;
-use brama_store::{SigningKeys as _, Store};
+use brama_store_postgres::{PostgresStore, Settings as PostgresSettings};
 use brama_store_sqlite::{Settings as SqliteSettings, SqliteStore};
 use http::Method;
 use tokio::net::TcpListener;
@@ -40,6 +43,9 @@ pub struct TestServer {
     pub store: Arc<dyn Store>,
     router: Router,
     proxies: TrustedProxies,
+    limits: Limits,
+    database: Option<Database>,
+    #[expect(dead_code, reason = "held: the folder goes with the server")]
     folder: Option<tempfile::TempDir>,
 }
 
@@ -49,16 +55,65 @@ fn signing_keys() -> &'static [SigningKey; 2] {
     KEYS.get_or_init(|| [Algorithm::Es256, Algorithm::Rs256].map(|algorithm| SigningKey::generate(algorithm).unwrap()))
 }
 
-fn open_store(options: &Options) -> (SqliteStore, Option<tempfile::TempDir>) {
+/// Where a server's database is, for tests that look into it.
+#[derive(Debug)]
+pub enum Database {
+    /// A SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL database, by its URL.
+    Postgres(String),
+}
+
+/// A database, and what has to live as long as it.
+struct Opened {
+    store: Arc<dyn Store>,
+    database: Option<Database>,
+    folder: Option<tempfile::TempDir>,
+}
+
+async fn open_store(options: &Options) -> Opened {
+    match std::env::var("BRAMA_TEST_DATABASE").as_deref() {
+        Ok("postgres") => return open_postgres(options).await,
+        Ok("sqlite") | Err(_) => {}
+        Ok(other) => panic!("BRAMA_TEST_DATABASE is {other}; expected sqlite or postgres"),
+    }
     match options.storage {
-        Storage::Memory => (SqliteStore::in_memory().unwrap(), None),
+        Storage::Memory => Opened { store: Arc::new(SqliteStore::in_memory().unwrap()), database: None, folder: None },
         Storage::Disk => {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("brama.db");
             SqliteStore::migrate(&path, options.now).unwrap();
-            let settings = SqliteSettings { path, group_commit_max: 64, readers: 2 };
-            (SqliteStore::open(&settings).unwrap(), Some(folder))
+            let settings = SqliteSettings { path: path.clone(), group_commit_max: 64, readers: 2 };
+            let store = Arc::new(SqliteStore::open(&settings).unwrap());
+            Opened { store, database: Some(Database::File(path)), folder: Some(folder) }
         }
+    }
+}
+
+/// A database of its own in the cluster of this process, copied from one that was migrated once.
+async fn open_postgres(options: &Options) -> Opened {
+    static TEMPLATE: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
+    let template = TEMPLATE
+        .get_or_init(async || {
+            let url = Cluster::shared().create_database();
+            PostgresStore::migrate(&postgres_settings(url.clone()), options.now).await.unwrap();
+            url
+        })
+        .await;
+    let url = Cluster::shared().create_database_from(template);
+    let store = Arc::new(PostgresStore::open(&postgres_settings(url.clone())).await.unwrap());
+    Opened { store, database: Some(Database::Postgres(url)), folder: None }
+}
+
+fn postgres_settings(url: String) -> PostgresSettings {
+    let patience = Duration::from_secs(10);
+    PostgresSettings {
+        url,
+        pool_max: 6,
+        connect_timeout: patience,
+        acquire_timeout: patience,
+        statement_timeout: patience,
+        ca_file: None,
     }
 }
 
@@ -72,7 +127,7 @@ impl TestServer {
     pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::default();
         change(&mut options);
-        let (store, folder) = open_store(&options);
+        let Opened { store, database, folder } = open_store(&options).await;
         let master = MasterKey::new(MASTER).unwrap();
         let derive = |purpose| master.derive(purpose).unwrap();
         let entropy = Arc::new(SeededEntropy::new(options.seed));
@@ -87,10 +142,9 @@ impl TestServer {
             };
             store.add_first_signing_key(record).await.unwrap();
         }
-        let catalog = CurrentCatalog::load(&store, sealer, entropy.as_ref(), options.now).await.unwrap();
+        let catalog = CurrentCatalog::load(store.as_ref(), sealer, entropy.as_ref(), options.now).await.unwrap();
         let mut dummy = [0; 48];
         entropy.fill(&mut dummy).unwrap();
-        let store: Arc<dyn Store> = Arc::new(store);
         let clock = Arc::new(TestClock::at(options.now));
         let deployment = Arc::new(Deployment {
             settings: options.settings,
@@ -100,13 +154,23 @@ impl TestServer {
             refresh_tokens: RefreshTokenKey::new(&derive(Purpose::RefreshTokens)),
             csrf: CsrfKey::new(&derive(Purpose::Csrf)),
             throttle_key: ThrottleKey::new(&derive(Purpose::Throttle)),
+            flood: FloodGate::default(),
             hashing: HashPool::start(options.hashing, dummy).unwrap(),
             entropy,
         });
         let shown = Arc::clone(&clock) as Arc<dyn Clock>;
         let app = App::new(Arc::clone(&deployment), shown, options.look, options.proxies.clone()).unwrap();
         let router = brama_http::router(Arc::new(app), &[]);
-        let server = Self { clock, deployment, store, router, proxies: options.proxies, folder };
+        let server = Self {
+            clock,
+            deployment,
+            store,
+            router,
+            proxies: options.proxies,
+            limits: options.limits,
+            database,
+            folder,
+        };
         if options.seeded {
             seeds::plant(&server, options.hashing.cost).await;
         }
@@ -142,10 +206,10 @@ impl TestServer {
         self.router.clone()
     }
 
-    /// The database file, of a server with [`Storage::Disk`].
+    /// The database, of a server with [`Storage::Disk`].
     #[must_use]
-    pub fn database(&self) -> PathBuf {
-        self.folder.as_ref().expect("a server on disk").path().join("brama.db")
+    pub fn database(&self) -> &Database {
+        self.database.as_ref().expect("a server on disk")
     }
 
     /// A request that no browser sends: no `Origin`, no Fetch Metadata.
@@ -185,8 +249,13 @@ impl TestServer {
     }
 
     fn serve(&self, listener: TcpListener) {
-        let serving =
-            Serving { listener, router: self.router(), proxies: self.proxies.clone(), grace: Duration::from_secs(1) };
+        let serving = Serving {
+            listener,
+            router: self.router(),
+            proxies: self.proxies.clone(),
+            limits: self.limits,
+            grace: Duration::from_secs(1),
+        };
         tokio::spawn(brama_http::serve(serving, std::future::pending()));
     }
 }

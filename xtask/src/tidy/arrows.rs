@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that may depend on all others, and that nobody depends on.
-const OUTSIDE: [&str; 4] = ["bench", "testkit", "tests", "xtask"];
+const OUTSIDE: [&str; 5] = ["bench", "postgres-cluster", "testkit", "tests", "xtask"];
 
 /// A library and the only crates that may use it.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hyper-rustls", &["guard"]),
     ("askama", &["pages"]),
     ("argon2", &["flows"]),
+    ("argon2-rust", &["flows"]),
     ("toml", &["config"]),
 ];
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brama_config::Profile;
-use brama_http::Serving;
 
 use crate::boot;
 use crate::command::ServerFlags;
@@ -29,7 +28,6 @@ pub(crate) async fn run(flags: &ServerFlags) -> Result<(), Failure> {
     let router = brama_http::router(boot::app(config, Arc::clone(&deployment), true)?, &[]).merge(demo);
     boot::keep_up(&deployment)?;
     terminal::message(&banner::text(config, &account, new, began.elapsed()));
-    let serving = Serving { listener, router, proxies: boot::proxies(config), grace: config.server.shutdown_grace };
-    brama_http::serve(serving, edge::asked_to_end()).await;
+    brama_http::serve(boot::serving(config, listener, router), edge::asked_to_end()).await;
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! The command line. Long flags, data on stdout, messages on stderr; exit codes 0, 1, 2 and 3.
 
+mod backup;
 mod check;
 mod client;
+mod db;
 mod dev;
 mod init;
 mod migrate;
+mod restore;
 mod serve;
 mod user;
 
@@ -42,6 +45,13 @@ enum Command {
     Serve(serve::Flags),
     /// Bring the database up to date, or say what would be done
     Migrate(migrate::Flags),
+    /// Write a backup of the database into a file, while the server runs
+    Backup(backup::Flags),
+    /// Put a backup in the place of the database; everybody has to sign in again
+    Restore(restore::Flags),
+    /// The database as a whole
+    #[command(subcommand)]
+    Db(db::Command),
     /// Accounts
     #[command(subcommand)]
     User(user::Command),
@@ -153,6 +163,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Check(flags) => check::run(&flags),
         Command::Serve(flags) => runtime()?.block_on(serve::run(&flags)),
         Command::Migrate(flags) => runtime()?.block_on(migrate::run(&flags)),
+        Command::Backup(flags) => runtime()?.block_on(backup::run(&flags)),
+        Command::Restore(flags) => runtime()?.block_on(restore::run(&flags)),
+        Command::Db(command) => runtime()?.block_on(db::run(command)),
         Command::User(command) => runtime()?.block_on(user::run(command)),
         Command::Client(command) => runtime()?.block_on(client::run(command)),
     }

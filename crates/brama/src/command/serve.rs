@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use brama_config::{Code, Config, Loaded, Profile};
 use brama_flows::Deployment;
-use brama_http::Serving;
 use brama_protocol::client::Client;
 use brama_protocol::handle::{Handle, kind};
 use brama_store::client::ClientRecord;
@@ -41,8 +40,7 @@ pub(crate) async fn run(flags: &Flags) -> Result<(), Failure> {
     let router = brama_http::router(boot::app(config, Arc::clone(&deployment), false)?, &[]);
     boot::keep_up(&deployment)?;
     tracing::info!(address = %config.server.listen, issuer = config.public_url.as_str(), version = env!("CARGO_PKG_VERSION"), "ready");
-    let serving = Serving { listener, router, proxies: boot::proxies(config), grace: config.server.shutdown_grace };
-    brama_http::serve(serving, edge::asked_to_end()).await;
+    brama_http::serve(boot::serving(config, listener, router), edge::asked_to_end()).await;
     Ok(())
 }
 

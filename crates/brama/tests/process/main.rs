@@ -3,10 +3,18 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod administration;
+mod backup;
 mod configuration;
+mod copy;
 mod dev;
+mod disk;
+mod disk_at_start;
 mod durability;
+mod isolation;
+mod migrate;
+mod moving_postgres;
 mod overload;
+mod restore;
 mod serve;
 mod start_up;
 mod support;

@@ -133,10 +133,10 @@ fn x4_a_database_that_is_behind_is_migrated_by_hand_or_by_flag() {
             drop(scratch.start(&[&SERVE[..], &["--migrate"]].concat()));
         } else {
             let dry = scratch.run(&["migrate", "--dry-run", "-c", "brama.toml"]).succeeded();
-            assert_eq!(dry.stdout, "would apply 0001 first\n");
+            assert!(dry.stdout.starts_with("would apply 0001 first\n"), "{dry:#?}");
             refused(&scratch, 3, "B1204", &["brama migrate"]);
             let applied = scratch.run(&["migrate", "-c", "brama.toml"]).succeeded();
-            assert_eq!(applied.stdout, "applied 0001 first\n");
+            assert!(applied.stdout.starts_with("applied 0001 first\n"), "{applied:#?}");
             drop(scratch.serve());
         }
     }

@@ -25,7 +25,7 @@ pub struct Passwords {
     /// Lanes of one hash.
     pub argon2_parallelism: u32,
     /// How many passwords are hashed at the same time. Memory needed at most: this times
-    /// `argon2_memory_kib`.
+    /// `argon2_memory_kib`. The threads have a lower priority than those that answer requests.
     pub hash_threads: usize,
     /// How many sign-ins may wait for a free thread. When the queue is full, sign-in answers 503
     /// with `Retry-After`; everything else goes on.

@@ -27,6 +27,10 @@ pub struct Throttle {
     pub address_window: Duration,
     /// Sign-in requests per minute from one address, good or bad.
     pub address_requests_per_minute: u32,
+    /// Sign-ins that may be started (`/oauth2/authorize`) per minute from one address by people who
+    /// are not signed in, or by one session; one network (IPv4 /24, IPv6 /48) may start ten times as
+    /// many. Beyond that a page says when to come back (429). Each node counts for itself.
+    pub authorize_requests_per_minute: u32,
     /// Failures from one network (IPv4 /24, IPv6 /48) within `address_window`.
     pub network_failures: u32,
     /// Networks whose addresses are not counted; accounts still are. For load tests.
@@ -57,6 +61,8 @@ impl Throttle {
                 or(minutes(10)).between(minutes(1), hours(24), "shorter forgets, longer punishes"),
             ),
             address_requests_per_minute: s.read("address_requests_per_minute", or(120).between(1, 100_000, NO_LIMIT)),
+            authorize_requests_per_minute: s
+                .read("authorize_requests_per_minute", or(300).between(1, 1_000_000, NO_LIMIT)),
             network_failures: s.read("network_failures", or(200).between(1, 1_000_000, NO_LIMIT)),
             // TH-10: empty by default.
             exempt_addresses: s

@@ -13,7 +13,7 @@ use brama_store::client::ClientRecord;
 use brama_store::session::Session;
 use brama_store::user::User;
 
-use crate::authorize::begin::{Browser, restart};
+use crate::authorize::begin::{Browser, Starter, restart};
 use crate::authorize::issue_code;
 use crate::context::Ctx;
 
@@ -111,8 +111,13 @@ pub enum Restart {
 /// are begun again with the same app, so that no page is a dead end. A6.
 ///
 /// # Errors
-/// `invalid_client` when its client is gone; an unavailable store. Nothing: there is no such authorization any more.
-pub async fn open(ctx: &Ctx, id: AuthorizationId, browser: &Browser) -> Result<Option<Opened>, Refusal> {
+/// `invalid_client` when its client is gone; `too_many_attempts` when it would have to be begun again; an unavailable store. Nothing: there is no such authorization any more.
+pub async fn open(
+    ctx: &Ctx,
+    id: AuthorizationId,
+    browser: &Browser,
+    starter: Starter,
+) -> Result<Option<Opened>, Refusal> {
     let Some(found) = ctx.store.find_authorization(id).await? else { return Ok(None) };
     let client = ctx.client(&found.asked.client).await?.filter(|record| record.client.enabled);
     let client = client.ok_or(&AUTHORIZE_CLIENT)?;
@@ -123,7 +128,7 @@ pub async fn open(ctx: &Ctx, id: AuthorizationId, browser: &Browser) -> Result<O
     } else {
         return Ok(Some(Opened { authorization: found, client, restarted: None }));
     };
-    let authorization = restart(ctx, &found, browser).await?;
+    let authorization = restart(ctx, &found, browser, starter).await?;
     Ok(Some(Opened { authorization, client, restarted: Some(restarted) }))
 }
 

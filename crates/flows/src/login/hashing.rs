@@ -1,18 +1,24 @@
 //! The bounded hashing pool: Argon2id on its own threads, a queue with an end, a wait with an end. PW-12, PW-19.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+mod argon2id;
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use brama_protocol::error::{INTERNAL, OVERLOADED, Refusal};
 use brama_protocol::password::Password;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
-/// Length of a tag, bytes. PW-12.
-const TAG: usize = 32;
+use self::argon2id::{Bench, Benches};
+
+/// After so long without a password to hash, the memory for hashing goes back to the system.
+const REST: Duration = Duration::from_secs(10);
+
+/// Niceness of hashing threads: about a tenth of a processor that others of this server want too.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
 
 /// Cost of a hash. PW-12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,67 +58,11 @@ struct Job {
     work: Box<dyn FnOnce(&mut Bench) + Send>,
 }
 
-/// What one hashing thread works with. The memory of a hash is kept from one to the next: 19 MiB that are freed and
-/// asked for again cost page faults, and allocators are slow to give them back.
-struct Bench {
-    params: Params,
-    memory: Vec<Block>,
-}
-
-impl Bench {
-    fn new(params: Params) -> Self {
-        Self { params, memory: Vec::new() }
-    }
-
-    /// Argon2id of a password, 32 bytes.
-    fn argon2id(&mut self, params: Params, password: &[u8], salt: &[u8]) -> Result<[u8; TAG], String> {
-        let blocks = params.block_count();
-        if self.memory.len() < blocks {
-            self.memory.resize(blocks, Block::new());
-        }
-        let memory = self.memory.get_mut(..blocks).unwrap_or_default();
-        let mut tag = [0u8; TAG];
-        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-            .hash_password_into_with_memory(password, salt, &mut tag, memory)
-            .map_err(|error| format!("cannot hash: {error}"))?;
-        Ok(tag)
-    }
-
-    /// The PHC string of a password with today's parameters.
-    fn phc(&mut self, password: &[u8], salt: &[u8]) -> Result<String, String> {
-        let params = self.params.clone();
-        let tag = self.argon2id(params.clone(), password, salt)?;
-        let unfit = |error: &dyn std::fmt::Display| format!("cannot write a PHC string: {error}");
-        let hash = PasswordHash {
-            algorithm: Algorithm::Argon2id.ident(),
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&params).map_err(|error| unfit(&error))?,
-            salt: Some(Salt::new(salt).map_err(|error| unfit(&error))?),
-            hash: Some(Output::new(&tag).map_err(|error| unfit(&error))?),
-        };
-        Ok(hash.to_string())
-    }
-
-    /// Whether a password fits a PHC string of ours. Tags are compared in constant time. PW-23.
-    fn verify(&mut self, password: &[u8], phc: &str) -> Result<Verification, String> {
-        let unreadable = |what: &str| format!("a stored hash is unreadable: {what}");
-        let hash = PasswordHash::new(phc).map_err(|error| unreadable(&error.to_string()))?;
-        let ours = hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
-        let (Some(salt), Some(tag), true) = (hash.salt, hash.hash, ours) else {
-            return Err(unreadable("not argon2id v19"));
-        };
-        let params = Params::try_from(&hash).map_err(|error| unreadable(&error.to_string()))?;
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        let outdated = cost(&params) != cost(&self.params);
-        let computed = self.argon2id(params, password, &salt)?;
-        let fits = aws_lc_rs::constant_time::verify_slices_are_equal(&computed, tag.as_bytes()).is_ok();
-        Ok(Verification { fits, outdated })
-    }
-}
-
 /// Hashes passwords on its own threads, never on those that answer requests.
 pub struct HashPool {
     queue: SyncSender<Job>,
+    /// As many as are hashed and wait.
+    places: Arc<Semaphore>,
     /// What is verified when there is nothing to verify, so that it takes as long. PW-22.
     dummy: String,
 }
@@ -126,24 +76,38 @@ impl HashPool {
     /// Start the threads. `dummy`: 48 random bytes for the hash of nobody's password.
     ///
     /// # Errors
-    /// [`CannotStart`] for parameters outside Argon2's range or when there are no threads.
+    /// [`CannotStart`] for parameters outside Argon2's range, when there are no threads, and on a CPU on which hashes
+    /// come out wrong.
     pub fn start(settings: PoolSettings, dummy: [u8; 48]) -> Result<Self, CannotStart> {
         let wrong = |error: &dyn std::fmt::Display| CannotStart(error.to_string());
-        let cost = settings.cost;
-        let params =
-            Params::new(cost.memory_kib, cost.iterations, cost.parallelism, Some(32)).map_err(|error| wrong(&error))?;
+        let today = argon2id::params(settings.cost).map_err(CannotStart)?;
         let (salt, nobody) = dummy.split_at_checked(16).unwrap_or_default();
-        let dummy = Bench::new(params.clone()).phc(nobody, salt).map_err(CannotStart)?;
+        argon2id::check(&today, nobody, salt).map_err(CannotStart)?;
+        let dummy = Bench::new(today.clone()).phc(nobody, salt).map_err(CannotStart)?;
         let (queue, waiting) = sync_channel(settings.queue.max(1));
         let waiting = Arc::new(Mutex::new(waiting));
+        let benches = Arc::new(Benches::new(today));
         for number in 0..settings.threads.max(1) {
-            let (waiting, bench) = (Arc::clone(&waiting), Bench::new(params.clone()));
+            let (waiting, benches) = (Arc::clone(&waiting), Arc::clone(&benches));
             std::thread::Builder::new()
                 .name(format!("hash-{number}"))
-                .spawn(move || serve(&waiting, bench, settings.wait))
+                .spawn(move || {
+                    stand_back();
+                    serve(&waiting, &benches, settings.wait, REST);
+                })
                 .map_err(|error| wrong(&error))?;
         }
-        Ok(Self { queue, dummy })
+        let places = Arc::new(Semaphore::new(settings.threads.max(1).saturating_add(settings.queue.max(1))));
+        Ok(Self { queue, places, dummy })
+    }
+
+    /// A place in the pool or its queue, until it is dropped. Who is about to sign in takes it before the database is
+    /// asked anything: beyond what can be hashed, a sign-in costs nothing. PW-20.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable` with `Retry-After` when all are taken.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())
     }
 
     /// Verify a password against a PHC string, or against nobody's (same work) where there is none. PW-21, PW-22.
@@ -176,7 +140,6 @@ impl HashPool {
         &self,
         work: impl FnOnce(&mut Bench) -> Result<T, String> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let busy = || Refusal::from(&OVERLOADED).retry_after(2);
         let (answer, outcome) = oneshot::channel();
         let job = Job {
             enqueued: Instant::now(),
@@ -200,15 +163,35 @@ impl HashPool {
     }
 }
 
-fn serve(waiting: &Mutex<Receiver<Job>>, mut bench: Bench, longest: Duration) {
+fn busy() -> Refusal {
+    Refusal::from(&OVERLOADED).retry_after(2)
+}
+
+/// Let the threads that answer requests go first whenever both want a processor. A hash is milliseconds of pure
+/// computing; behind a few of them, a refresh of microseconds would wait as long. Niceness is a thread's own on Linux.
+fn stand_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(NICE) {
+        tracing::debug!(%error, "hashing threads have the same priority as all others");
+    }
+}
+
+/// Work until the pool is gone. Of all threads one waits for the next job, the others wait for its place.
+fn serve(waiting: &Mutex<Receiver<Job>>, benches: &Benches, longest: Duration, rest: Duration) {
     loop {
         let next = {
             let Ok(waiting) = waiting.lock() else { return };
-            waiting.recv()
+            waiting.recv_timeout(rest)
         };
-        let Ok(job) = next else { return };
-        if job.enqueued.elapsed() <= longest {
-            (job.work)(&mut bench);
+        match next {
+            Ok(job) if job.enqueued.elapsed() <= longest => {
+                let mut bench = benches.take();
+                (job.work)(&mut bench);
+                benches.put_back(bench);
+            }
+            Ok(_) => {}
+            Err(RecvTimeoutError::Timeout) => benches.clear(),
+            Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
@@ -276,10 +259,49 @@ mod tests {
         assert!(refused > 0);
     }
 
+    #[test]
+    fn pw20_there_are_places_for_those_at_work_and_those_who_wait() {
+        let pool = pool(2, 3, Duration::from_secs(2));
+        let mut places: Vec<_> = (0..5).map(|_| pool.place().unwrap()).collect();
+        let refusal = pool.place().unwrap_err();
+        assert_eq!((refusal.row.status, refusal.retry_after), (503, Some(2)));
+        places.pop();
+        assert!(pool.place().is_ok());
+    }
+
     #[tokio::test]
     async fn pw19_who_waited_too_long_is_refused() {
         let pool = pool(1, 8, Duration::ZERO);
         let refusal = pool.verify(password("x"), None).await.unwrap_err();
         assert_eq!(refusal.row.status, 503);
+    }
+
+    #[tokio::test]
+    async fn pw19_memory_goes_back_when_there_is_nothing_to_hash() {
+        let today = argon2id::params(Cost { memory_kib: 1024, iterations: 1, parallelism: 1 }).unwrap();
+        let benches = Arc::new(Benches::new(today));
+        let mut bench = benches.take();
+        bench.phc(b"password", b"somesalt").unwrap();
+        benches.put_back(bench);
+        assert_eq!(benches.kept_blocks(), 1024);
+        let (queue, waiting) = sync_channel(1);
+        let thread = {
+            let benches = Arc::clone(&benches);
+            std::thread::spawn(move || {
+                serve(&Mutex::new(waiting), &benches, Duration::from_secs(60), Duration::from_millis(10));
+            })
+        };
+        let begun = Instant::now();
+        while benches.kept_blocks() > 0 && begun.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        assert_eq!(benches.kept_blocks(), 0);
+        // And the thread still works.
+        let (hashed, outcome) = oneshot::channel();
+        let work = Box::new(|bench: &mut Bench| hashed.send(bench.phc(b"password", b"somesalt")).unwrap());
+        queue.send(Job { enqueued: Instant::now(), work }).unwrap();
+        assert!(outcome.await.unwrap().is_ok());
+        drop(queue);
+        thread.join().unwrap();
     }
 }

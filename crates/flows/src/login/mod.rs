@@ -1,6 +1,7 @@
 //! Signing in: passwords, throttling, sessions.
 
 pub mod device;
+pub mod flood;
 pub mod hashing;
 pub mod password;
 pub mod session;

@@ -41,13 +41,16 @@ fn row(user: UserId) -> String {
     format!("password/sealed/{user}")
 }
 
-/// Check a typed name and password: size limits, throttle, hashing permit, look-up, verification, in this order
-/// (PW-20). An unknown name, a wrong password, an account without a password and a disabled one give the same answer
-/// after the same work (PW-21, PW-22).
+/// Check a typed name and password: size limits, throttle in memory, hashing permit, throttle, look-up, verification, in
+/// this order (PW-20). An unknown name, a wrong password, an account without a password and a disabled one give the same
+/// answer after the same work (PW-21, PW-22).
 ///
 /// # Errors
 /// `invalid_credentials`, `too_many_attempts`, `temporarily_unavailable`.
 pub async fn verify(ctx: &Ctx, typed_name: &str, typed_password: &str, source: Source) -> Result<ProvenUser, Refusal> {
+    throttle::admit(ctx, source)?;
+    // Held to the end: as many sign in at a time as can be hashed and wait for it.
+    let _place = ctx.hashing.place()?;
     let name = NameKey::of(typed_name);
     let reserved = throttle::reserve(ctx, &name, source).await?;
     // A password that could never be set is wrong; nothing is hashed for it. PW-2.

@@ -1,6 +1,7 @@
 //! Which counters an attempt runs into. TH-1, TH-2, TH-10, TH-11.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use brama_protocol::error::{Refusal, TOO_MANY};
@@ -8,6 +9,7 @@ use brama_protocol::username::NameKey;
 use brama_store::throttle::{Admission, Lane, OnSuccess};
 
 use crate::context::Ctx;
+use crate::login::flood::Asked;
 
 /// Names counters by keyed hashes: the table says nothing about who signs in from where. TH-2, LG-3.
 pub struct ThrottleKey(hmac::Key);
@@ -46,7 +48,7 @@ pub struct Reserved {
 }
 
 /// The first bits of an address, as bytes. TH-10.
-fn prefix(address: IpAddr, v4_bytes: usize, v6_bytes: usize) -> Vec<u8> {
+pub(crate) fn prefix(address: IpAddr, v4_bytes: usize, v6_bytes: usize) -> Vec<u8> {
     match address.to_canonical() {
         IpAddr::V4(address) => address.octets().into_iter().take(v4_bytes).collect(),
         IpAddr::V6(address) => address.octets().into_iter().take(v6_bytes).collect(),
@@ -80,6 +82,18 @@ fn lanes(ctx: &Ctx, name: &NameKey, source: Source) -> Vec<Lane> {
     lanes
 }
 
+/// Asking the counters is a write. Who goes on and on although they refuse is refused from memory. TH-13.
+///
+/// # Errors
+/// `too_many_attempts`.
+pub fn admit(ctx: &Ctx, source: Source) -> Result<(), Refusal> {
+    if source.exempt {
+        return Ok(());
+    }
+    let requests = ctx.settings.throttle.address_requests.free.saturating_mul(2);
+    ctx.flood.admit_address(Asked::SignIn, source.address, requests, ctx.now)
+}
+
 /// Count an attempt before any password is looked at. TH-3, TH-4.
 ///
 /// # Errors
@@ -87,7 +101,8 @@ fn lanes(ctx: &Ctx, name: &NameKey, source: Source) -> Vec<Lane> {
 /// unthrottled (TH-11).
 pub async fn reserve(ctx: &Ctx, name: &NameKey, source: Source) -> Result<Reserved, Refusal> {
     let lanes = lanes(ctx, name, source);
-    match ctx.store.reserve_attempt(lanes.clone(), ctx.now).await? {
+    let (store, asked, now) = (Arc::clone(&ctx.store), lanes.clone(), ctx.now);
+    match ctx.flood.write(async move { store.reserve_attempt(asked, now).await }).await? {
         Admission::Admitted => Ok(Reserved { lanes }),
         Admission::Wait(wait) => {
             let seconds = u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1000).max(1);

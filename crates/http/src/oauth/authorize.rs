@@ -10,7 +10,7 @@ use brama_protocol::parameters::Parameters;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{continuation, signed_in};
+use crate::pages::{continuation, signed_in, starter};
 use crate::respond::{see_other, set_cookie};
 
 /// By navigation: the request is stored, then the browser goes wherever it has to.
@@ -37,7 +37,8 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
-    let authorization = match begin(ctx, parameters, &browser).await {
+    let signed_in = if session == Session::Read { signed_in(incoming).await? } else { None };
+    let authorization = match begin(ctx, parameters, &browser, starter(incoming, &signed_in)).await {
         Ok(authorization) => authorization,
         Err(AuthorizeError::OnPage(refusal)) => return Err(refusal),
         Err(AuthorizeError::BackToClient(back, refusal)) => {
@@ -58,7 +59,6 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
     } else {
         let record = ctx.client(&authorization.asked.client).await?;
         let record = record.ok_or(&brama_protocol::error::AUTHORIZE_CLIENT)?;
-        let signed_in = signed_in(incoming).await?;
         match interact::proceed(ctx, &authorization, &record.client, signed_in).await {
             Ok(Step::SignIn(id)) => crate::pages::sign_in::address(id),
             Ok(Step::Consent(id)) => crate::pages::consent::address(id),

@@ -12,7 +12,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{continuation, sign_in, signed_in, tx};
+use crate::pages::{continuation, sign_in, signed_in, starter, tx};
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -27,8 +27,10 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let id = tx(&incoming.query()?).ok_or(&SIGN_IN_GONE)?;
-    let Opened { authorization, client, .. } = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
-    let (Some((_, user)), Some(session)) = (signed_in(incoming).await?, incoming.session_hash()) else {
+    let signed_in = signed_in(incoming).await?;
+    let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?;
+    let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
+    let (Some((_, user)), Some(session)) = (signed_in, incoming.session_hash()) else {
         return Ok(see_other(&sign_in::address(authorization.id)));
     };
     let client = &client.client;
@@ -62,9 +64,10 @@ pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refus
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let id = tx(&form).ok_or(&SIGN_IN_GONE)?;
-    let opened = interact::open(ctx, id, &browser).await?.ok_or(&SIGN_IN_GONE)?;
+    let signed_in = signed_in(incoming).await?;
+    let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?.ok_or(&SIGN_IN_GONE)?;
     let authorization = opened.authorization;
-    let (Some((_, user)), Some(session)) = (signed_in(incoming).await?, incoming.session_hash()) else {
+    let (Some((_, user)), Some(session)) = (signed_in, incoming.session_hash()) else {
         return Ok(see_other(&continuation::address(authorization.id)));
     };
     if !ctx.csrf.is_valid(session, Form::Consent, one("csrf")?.unwrap_or_default()) {

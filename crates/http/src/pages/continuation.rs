@@ -16,7 +16,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{consent, sign_in, signed_in, tx};
+use crate::pages::{consent, sign_in, signed_in, starter, tx};
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -36,9 +36,9 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let Some(id) = tx(&incoming.query()?) else { return Ok(see_other("/account")) };
-    let opened = interact::open(ctx, id, &browser).await?;
-    let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
     let signed_in = signed_in(incoming).await?;
+    let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?;
+    let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
     let mut response = match interact::proceed(ctx, &authorization, &client.client, signed_in).await? {
         Step::SignIn(id) => see_other(&sign_in::address(id)),
         Step::Consent(id) => see_other(&consent::address(id)),

@@ -8,6 +8,7 @@ pub(crate) mod sign_in;
 pub(crate) mod signed_out;
 
 use axum::response::Response;
+use brama_flows::authorize::begin::Starter;
 use brama_flows::authorize::interact::{self, SignedIn};
 use brama_protocol::error::Refusal;
 use brama_protocol::id::AuthorizationId;
@@ -21,6 +22,11 @@ use crate::respond::set_cookie;
 pub(crate) async fn signed_in(incoming: &Incoming) -> Result<SignedIn, Refusal> {
     let cookies = incoming.cookies();
     interact::signed_in(&incoming.ctx, cookies.get(cookies::SESSION)).await
+}
+
+/// Who begins an authorization with this request.
+pub(crate) fn starter(incoming: &Incoming, signed_in: &SignedIn) -> Starter {
+    Starter::new(incoming.source, signed_in.as_ref().map(|(session, _)| session))
 }
 
 /// Delete a session cookie behind which there is no session: an id that we do not know is never adopted. SE-4.

@@ -1,7 +1,7 @@
 //! `/sign-in`. F1 to F6, A3, A6, T1; AZ-20.
 
 use axum::response::Response;
-use brama_flows::authorize::begin::{self, Browser};
+use brama_flows::authorize::begin::{self, Browser, Starter};
 use brama_flows::authorize::interact::{self, Opened, Restart};
 use brama_flows::csrf::Form;
 use brama_flows::login::session::Keep;
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{continuation, signed_in, tx};
+use crate::pages::{continuation, signed_in, starter, tx};
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -68,11 +68,11 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let id = tx(&incoming.query()?);
+    let signed_in = signed_in(incoming).await?;
     let opened = match id {
-        Some(id) => interact::open(ctx, id, &browser).await?,
+        Some(id) => interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?,
         None => None,
     };
-    let signed_in = signed_in(incoming).await?;
     if signed_in.is_some() && id.is_none() {
         return Ok(see_other("/account"));
     }
@@ -141,8 +141,9 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
     let typed = Typed::of(&incoming.form()?)?;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
+    let signed_in = signed_in(incoming).await?;
     let opened = match typed.tx {
-        Some(id) => interact::open(ctx, id, &browser).await?,
+        Some(id) => interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?,
         None => None,
     };
     // A form that does not belong to this browser signs nobody in (AZ-20): the page is shown again, for the same app and
@@ -152,7 +153,7 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
     let too_late = opened.as_ref().is_some_and(|opened| opened.restarted == Some(Restart::TooOld));
     if !ours
         && let Some(opened) = &opened
-        && signed_in(incoming).await?.is_some()
+        && signed_in.is_some()
     {
         // Another tab has signed in meanwhile and this form is of before: the sign-in goes on by itself. T5.
         return Ok(go_on(app, opened, &browser));
@@ -169,7 +170,8 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
             let target = match opened {
                 None => "/account".to_owned(),
                 Some(opened) => {
-                    let moved = begin::restart(ctx, &opened.authorization, &fresh).await?;
+                    let starter = Starter::new(incoming.source, Some(&begun.session));
+                    let moved = begin::restart(ctx, &opened.authorization, &fresh, starter).await?;
                     continuation::address(moved.id)
                 }
             };

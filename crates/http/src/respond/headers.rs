@@ -13,6 +13,9 @@ const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geol
 /// Policy of everything that is no page.
 const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
+/// The request's name in logs and on error pages.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }
@@ -22,7 +25,7 @@ fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &'static str)
 }
 
 /// On every response.
-pub(crate) fn everywhere(app: &App, request_id: &str, headers: &mut HeaderMap) {
+pub(crate) fn everywhere(app: &App, request_id: &HeaderValue, headers: &mut HeaderMap) {
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, header::X_FRAME_OPTIONS, "DENY");
     set_if_absent(headers, header::CONTENT_SECURITY_POLICY, NO_PAGE);
@@ -33,9 +36,7 @@ pub(crate) fn everywhere(app: &App, request_id: &str, headers: &mut HeaderMap) {
     if app.https {
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
     }
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), value);
-    }
+    headers.insert(REQUEST_ID, request_id.clone());
 }
 
 /// What the row says.

@@ -28,6 +28,7 @@ mod session_end;
 mod signing_key;
 mod sweep;
 mod throttle;
+pub mod transfer;
 mod user;
 
 /// What a case is while it runs.

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::fixture::{DAY, MINUTE, SignedIn, World, at};
+use super::fixture::{DAY, HOUR, MINUTE, SignedIn, World, at};
 use super::list;
 use crate::audit::Event;
 use crate::authorization::Spend;
@@ -12,7 +12,7 @@ use crate::throttle::{Admission, Lane, LaneRule, OnSuccess, Penalty};
 
 list!["sweep":
     an_empty_store_has_nothing_to_sweep,
-    az30_authorizations_stay_a_day_after_their_end,
+    az30_authorizations_with_a_code_stay_a_day_after_their_end,
     pr1_sessions_stay_thirty_days_after_their_end,
     te30_grants_stay_a_day_after_their_end,
     an_offline_grant_outlives_the_row_of_its_session,
@@ -40,7 +40,7 @@ async fn long_lived(w: &World, name: &str) -> SignedIn {
     SignedIn { user, session: w.begin(new, 0).await.id, secret }
 }
 
-async fn az30_authorizations_stay_a_day_after_their_end(w: World) {
+async fn az30_authorizations_with_a_code_stay_a_day_after_their_end(w: World) {
     let shop = w.client("shop").await;
     let who = long_lived(&w, "olena").await;
     let (waiting, denied) = (w.requested(&shop).await, w.requested(&shop).await);
@@ -51,15 +51,17 @@ async fn az30_authorizations_stay_a_day_after_their_end(w: World) {
     assert!(matches!(w.store.spend_code(w.checked(code).await, new, at(1)).await.unwrap(), Spend::Now(_)));
 
     assert_eq!(sweep(&w, 5 * MINUTE).await, Swept::default());
-    // A replay is recognised until a day has passed.
-    assert_eq!(sweep(&w, DAY).await.authorizations, 0);
+    assert_eq!(sweep(&w, HOUR + 10 * MINUTE).await, Swept::default());
     for id in [waiting, denied] {
         assert!(w.store.find_authorization(id).await.unwrap().is_some());
     }
+    // What nobody answered goes an hour after its end. A replay is recognised until a day has passed.
+    assert_eq!(sweep(&w, HOUR + 11 * MINUTE).await.authorizations, 2);
+    assert_eq!(sweep(&w, DAY).await.authorizations, 0);
     assert!(matches!(w.spend(code, who, DAY).await, Spend::Already));
     assert!(!w.grant_stands(grant, DAY).await);
 
-    assert_eq!(sweep(&w, DAY + 11 * MINUTE).await.authorizations, 3);
+    assert_eq!(sweep(&w, DAY + 11 * MINUTE).await.authorizations, 1);
     for id in [waiting, denied] {
         assert!(w.store.find_authorization(id).await.unwrap().is_none());
     }

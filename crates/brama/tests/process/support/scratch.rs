@@ -161,8 +161,21 @@ impl Scratch {
 
     /// Start a server and wait until it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Server {
+        self.start_under(&[], arguments)
+    }
+
+    /// Start a server as the child of another program, which is given the server's command line after its own.
+    pub(crate) fn start_under(&self, program: &[&str], arguments: &[&str]) -> Server {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
-        Server::start(self.brama(arguments), self.port, self.path(&format!("log-{run}")))
+        Server::start(self.under(program, arguments), self.port, self.path(&format!("log-{run}")))
+    }
+
+    /// `brama` with these arguments, as the child of another program, if one is named.
+    pub(crate) fn under(&self, program: &[&str], arguments: &[&str]) -> Command {
+        let Some((first, rest)) = program.split_first() else { return self.brama(arguments) };
+        let mut command = self.command(first);
+        command.args(rest).arg(env!("CARGO_BIN_EXE_brama")).args(arguments);
+        command
     }
 
     /// Start the server of [`Scratch::site`].

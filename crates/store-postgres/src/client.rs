@@ -1,0 +1,202 @@
+//! Clients and their secrets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::handle::{HandleHash, kind};
+use brama_protocol::origin::Origin;
+use brama_protocol::redirect_uri::RegisteredRedirectUri;
+use brama_store::Unavailable;
+use brama_store::audit::Event;
+use brama_store::client::{AddClient, ClientRecord, Clients};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+
+use crate::PostgresStore;
+use crate::audit::{About, record};
+use crate::column::{client_id, corrupt, get, instant, millis, scope};
+use crate::pool::{Fault, Pool, Transaction};
+
+/// The JSON of the `metadata` column. Fields added later have a default, so that old rows stay readable.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    name: String,
+    #[serde(rename = "type")]
+    client_type: ClientType,
+    redirect_uris: Vec<RegisteredRedirectUri>,
+    post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
+    origins: Vec<String>,
+    scope: String,
+    first_party: bool,
+    refresh_delivery: RefreshDelivery,
+    id_token_alg: IdTokenAlgorithm,
+    resources: Vec<String>,
+}
+
+fn to_json(client: &Client) -> Result<String, Unavailable> {
+    serde_json::to_string(&Metadata {
+        name: client.name.clone(),
+        client_type: client.client_type,
+        redirect_uris: client.redirect_uris.clone(),
+        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
+        origins: client.origins.iter().map(ToString::to_string).collect(),
+        scope: client.scope.to_string(),
+        first_party: client.first_party,
+        refresh_delivery: client.refresh_delivery,
+        id_token_alg: client.id_token_alg,
+        resources: client.resources.clone(),
+    })
+    .map_err(|error| corrupt("client", error))
+}
+
+/// A client `c` with its secrets.
+macro_rules! client_columns {
+    () => {
+        "c.id, c.metadata, c.enabled, c.created_at, c.updated_at, \
+         ARRAY(SELECT hash FROM client_secret WHERE client_id = c.id) AS secrets"
+    };
+}
+
+const FIND: &str = concat!("SELECT ", client_columns!(), " FROM client c WHERE c.id = $1");
+
+fn read(row: &Row) -> Result<Arc<ClientRecord>, Unavailable> {
+    let metadata: Metadata = serde_json::from_str(get(row, "metadata")?).map_err(|error| corrupt("client", error))?;
+    let origin = |text: &String| Origin::parse(text).ok_or_else(|| corrupt("client", format!("origin {text}")));
+    let secret = |hash: &[u8]| -> Result<HandleHash<kind::ClientSecret>, Unavailable> {
+        Ok(HandleHash::from_bytes(hash.try_into().map_err(|_| corrupt("client_secret", "hash"))?))
+    };
+    Ok(Arc::new(ClientRecord {
+        client: Client {
+            id: client_id("client", get(row, "id")?)?,
+            name: metadata.name,
+            client_type: metadata.client_type,
+            redirect_uris: metadata.redirect_uris,
+            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
+            origins: metadata.origins.iter().map(origin).collect::<Result<_, _>>()?,
+            scope: scope("client", &metadata.scope)?,
+            first_party: metadata.first_party,
+            refresh_delivery: metadata.refresh_delivery,
+            id_token_alg: metadata.id_token_alg,
+            resources: metadata.resources,
+            enabled: get(row, "enabled")?,
+        },
+        secrets: get::<Vec<&[u8]>>(row, "secrets")?.into_iter().map(secret).collect::<Result<_, _>>()?,
+        created_at: instant("client", row, "created_at")?,
+        updated_at: instant("client", row, "updated_at")?,
+    }))
+}
+
+/// Write the client if it is new or may be replaced; `false`: its id is taken.
+async fn put(transaction: &Transaction, new: &ClientRecord, replace: bool) -> Result<bool, Fault> {
+    let (client, id) = (&new.client, new.client.id.as_str());
+    let written = transaction
+        .change(
+            "INSERT INTO client (id, metadata, enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (id) DO UPDATE
+             SET metadata = excluded.metadata, enabled = excluded.enabled, updated_at = excluded.updated_at WHERE $6",
+            &[&id, &to_json(client)?, &client.enabled, &millis(new.created_at), &millis(new.updated_at), &replace],
+        )
+        .await?;
+    if written == 0 {
+        return Ok(false);
+    }
+    let origins: Vec<&str> = client.origins.iter().map(Origin::as_str).collect();
+    let secrets: Vec<&[u8]> = new.secrets.iter().map(|secret| secret.as_bytes().as_slice()).collect();
+    transaction.change("DELETE FROM client_origin WHERE client_id = $1", &[&id]).await?;
+    transaction
+        .change(
+            "INSERT INTO client_origin (origin, client_id) SELECT origin, $1::text FROM unnest($2::text[]) AS origin
+             ON CONFLICT DO NOTHING",
+            &[&id, &origins],
+        )
+        .await?;
+    transaction
+        .change(
+            "INSERT INTO client_secret (client_id, hash) SELECT $1::text, hash FROM unnest($2::bytea[]) AS hash
+             ON CONFLICT DO NOTHING",
+            &[&id, &secrets],
+        )
+        .await?;
+    let about = About { client: Some(&client.id), ..About::default() };
+    record(transaction, new.updated_at, Event::ClientChanged, about).await?;
+    Ok(true)
+}
+
+async fn add(pool: &Pool, new: &ClientRecord) -> Result<AddClient, Fault> {
+    let transaction = pool.begin().await?;
+    let added = put(&transaction, new, false).await?;
+    transaction.commit().await?;
+    Ok(if added { AddClient::Added } else { AddClient::IdTaken })
+}
+
+/// Whether the stored client is the same already: configuration is declared at every start, by every node.
+fn is_declared(stored: Option<&Row>, new: &ClientRecord) -> Result<bool, Unavailable> {
+    let stored = stored.map(read).transpose()?;
+    Ok(stored.is_some_and(|stored| {
+        stored.client == new.client && new.secrets.iter().all(|secret| stored.secrets.contains(secret))
+    }))
+}
+
+async fn declare(pool: &Pool, new: &ClientRecord) -> Result<(), Fault> {
+    let id = new.client.id.as_str();
+    if is_declared(pool.first(FIND, &[&id]).await?.as_ref(), new)? {
+        return Ok(());
+    }
+    let transaction = pool.begin().await?;
+    // Nodes that start together declare the same: one writes, and the others find it written.
+    transaction.all("SELECT pg_advisory_xact_lock(hashtextextended('brama client', 0))", &[]).await?;
+    if !is_declared(transaction.first(FIND, &[&id]).await?.as_ref(), new)? {
+        put(&transaction, new, true).await?;
+    }
+    transaction.commit().await
+}
+
+/// Grants, consents and authorizations go with it, which can be very many.
+async fn remove(pool: &Pool, id: &ClientId) -> Result<bool, Fault> {
+    let mut transaction = pool.begin().await?;
+    transaction.be_patient().await?;
+    let removed = transaction.change("DELETE FROM client WHERE id = $1", &[&id.as_str()]).await?;
+    transaction.commit().await?;
+    Ok(removed > 0)
+}
+
+#[async_trait]
+impl Clients for PostgresStore {
+    async fn find_client(&self, id: &ClientId) -> Result<Option<Arc<ClientRecord>>, Unavailable> {
+        self.pool.first(FIND, &[&id.as_str()]).await?.as_ref().map(read).transpose()
+    }
+
+    async fn clients_of_origin(&self, origin: &str) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
+        let rows = self
+            .pool
+            .all(
+                concat!(
+                    "SELECT ",
+                    client_columns!(),
+                    " FROM client_origin o JOIN client c ON c.id = o.client_id
+                     WHERE o.origin = $1 AND c.enabled ORDER BY c.id"
+                ),
+                &[&origin],
+            )
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn list_clients(&self) -> Result<Vec<Arc<ClientRecord>>, Unavailable> {
+        let rows = self.pool.all(concat!("SELECT ", client_columns!(), " FROM client c ORDER BY c.id"), &[]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    async fn add_client(&self, record: ClientRecord) -> Result<AddClient, Unavailable> {
+        self.pool.write(|| add(&self.pool, &record)).await
+    }
+
+    async fn declare_client(&self, record: ClientRecord) -> Result<(), Unavailable> {
+        self.pool.write(|| declare(&self.pool, &record)).await
+    }
+
+    async fn remove_client(&self, id: &ClientId) -> Result<bool, Unavailable> {
+        self.pool.write(|| remove(&self.pool, id)).await
+    }
+}
