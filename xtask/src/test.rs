@@ -3,10 +3,15 @@
 
 use std::path::Path;
 
+use brama_postgres_cluster::{Cluster, Options, URL_VARIABLE as CLUSTER};
+
 use crate::run::{Count, Outcome, Step};
 use crate::tidy;
 use crate::tools::{self, Need};
 use crate::tree::root;
+
+/// The variable that chooses the database of tests that run on both.
+const DATABASE: &str = "BRAMA_TEST_DATABASE";
 
 /// How much to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +25,19 @@ pub(crate) enum Extent {
 /// Run all steps; stop at the first that fails.
 pub(crate) fn all(extent: Extent) -> Result<(), String> {
     let browser = (extent == Extent::Full).then_some(Need::Chromium);
-    tools::provide(&[&[Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node][..], browser.as_slice()].concat())?;
+    tools::provide(
+        &[&[Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node][..], browser.as_slice()].concat(),
+    )?;
     let vectors = vectors()?;
 
     tidy::all()?;
-    let mut steps = rust(&vectors);
+    // One cluster for all steps; it goes with this process.
+    let cluster = Cluster::start(Options::default()).map_err(|error| error.to_string())?;
+    let postgres = cluster.url("postgres");
+    let mut steps = rust(&vectors, &postgres);
     steps.extend(sdk());
     if extent == Extent::Full {
-        steps.extend(in_browser());
+        steps.extend(in_browser(&postgres));
     }
     let mut done = Vec::new();
     for step in steps {
@@ -55,13 +65,21 @@ fn vectors() -> Result<Option<String>, String> {
     }
 }
 
-fn rust(vectors: &Option<String>) -> Vec<Step> {
+fn rust(vectors: &Option<String>, postgres: &str) -> Vec<Step> {
     let warnings = ["--", "-D", "warnings"];
     let clippy = [&["clippy", "--workspace", "--all-targets"][..], &warnings].concat();
-    let mut test = Step::new("test", "cargo", &["test", "--workspace", "--no-fail-fast"]);
+    let mut test = Step::new("test", "cargo", &["test", "--workspace", "--no-fail-fast"]).env(CLUSTER, postgres);
     if let Some(path) = vectors {
         test = test.env("BRAMA_VECTORS", path.as_str());
     }
+    // What runs above on SQLite, again on the other database; the rest is about one of them, or about none.
+    let on_postgres = |name, arguments: &[&str]| {
+        Step::new(name, "cargo", &[&["test", "--no-fail-fast"][..], arguments].concat())
+            .env(CLUSTER, postgres)
+            .env(DATABASE, "postgres")
+    };
+    let process = ["--package", "brama", "--test", "process", "--"];
+    let of_process = ["administration::", "dev::", "durability::", "isolation::", "overload::", "serve::"];
     vec![
         Step::new("format", "cargo", &["fmt", "--all", "--check"]).fix("run `cargo fmt --all`"),
         Step::new("clippy", "cargo", &clippy),
@@ -71,9 +89,8 @@ fn rust(vectors: &Option<String>) -> Vec<Step> {
         // With all targets, the program gets the same dependencies as the tests, and nothing is compiled twice.
         Step::new("build", "cargo", &["build", "--workspace", "--all-targets"]),
         test,
-        // The HTTP contract again, on the other database; the backend's own tests ran above.
-        Step::new("test: PostgreSQL", "cargo", &["test", "--package", "brama-tests", "--no-fail-fast"])
-            .env("BRAMA_TEST_DATABASE", "postgres"),
+        on_postgres("PostgreSQL: HTTP", &["--package", "brama-tests"]),
+        on_postgres("PostgreSQL: process", &[&process[..], &of_process].concat()),
     ]
 }
 
@@ -86,14 +103,20 @@ fn sdk() -> Vec<Step> {
     ]
 }
 
-fn in_browser() -> Vec<Step> {
-    let folder = "tests/browser";
-    let mut test = Step::new("browser: test", "npm", &["test", "--silent"]).folder(folder);
-    // The tests look for the program below the tree's own `target`.
-    if let (Some(target), None) = (std::env::var_os("CARGO_TARGET_DIR"), std::env::var_os("BRAMA_BIN")) {
-        test = test.env("BRAMA_BIN", root().join(target).join("debug/brama").to_string_lossy());
-    }
-    vec![install("browser: packages", folder), test]
+fn in_browser(postgres: &str) -> Vec<Step> {
+    let test = |name, database| {
+        let mut test = Step::new(name, "npm", &["test", "--silent"]).folder("tests/browser");
+        // The tests look for the program below the tree's own `target`.
+        if let (Some(target), None) = (std::env::var_os("CARGO_TARGET_DIR"), std::env::var_os("BRAMA_BIN")) {
+            test = test.env("BRAMA_BIN", root().join(target).join("debug/brama").to_string_lossy());
+        }
+        test.env(CLUSTER, postgres).env(DATABASE, database)
+    };
+    vec![
+        install("browser: packages", "tests/browser"),
+        test("browser: test", "sqlite"),
+        test("PostgreSQL: browser", "postgres"),
+    ]
 }
 
 fn install(name: &'static str, folder: &str) -> Step {

@@ -152,5 +152,7 @@ fn postgres_programs() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let set = env::var_os("BRAMA_POSTGRES_BIN").map(PathBuf::from);
     let mut folders = set.into_iter().chain(debian.map(|entry| entry.path().join("bin")));
-    folders.find(|folder| folder.join("initdb").is_file()).or_else(|| answers("initdb", &["--version"]).then(PathBuf::new))
+    folders
+        .find(|folder| folder.join("initdb").is_file())
+        .or_else(|| answers("initdb", &["--version"]).then(PathBuf::new))
 }

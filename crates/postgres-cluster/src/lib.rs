@@ -7,6 +7,7 @@
 #![expect(clippy::panic, reason = "for tests: a panic is how a test fails")]
 
 mod binaries;
+mod held;
 mod server;
 
 use std::path::Path;
@@ -15,6 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::binaries::{Account, Binaries};
+pub use crate::held::Held;
 use crate::server::Server;
 
 /// The variable that names a running cluster for [`Cluster::shared`], as a URL of a superuser.

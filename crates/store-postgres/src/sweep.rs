@@ -49,7 +49,7 @@ impl Sweep for PostgresStore {
                     remove!(
                         r#""authorization""#,
                         "id",
-                        "expires_at < $1 + 82800000 AND (code IS NULL OR expires_at < $1)"
+                        "expires_at < $1::bigint + 82800000 AND (code IS NULL OR expires_at < $1)"
                     ),
                     before(1),
                     limit,

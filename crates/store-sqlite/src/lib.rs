@@ -106,8 +106,7 @@ impl SqliteStore {
         migrate::require_current(&connection, &settings.path)?;
         transfer::require_whole(&connection, &settings.path)?;
         let readers = Readers::open(&settings.path, settings.readers)?;
-        let writer = Writer::start(connection, settings.group_commit_max)
-            .map_err(|error| connection::no_thread(&settings.path, &error))?;
+        let writer = Writer::start(&settings.path, connection, settings.group_commit_max)?;
         Ok(Self { writer, readers: Some(Arc::new(readers)) })
     }
 
@@ -144,7 +143,7 @@ impl SqliteStore {
         let mut connection = Connection::open_in_memory().map_err(|error| connection::refused(path, &error))?;
         connection::prepare(&connection).map_err(|error| connection::refused(path, &error))?;
         migrate::run(&mut connection, path, jiff::Timestamp::UNIX_EPOCH)?;
-        let writer = Writer::start(connection, 1024).map_err(|error| connection::no_thread(path, &error))?;
+        let writer = Writer::start(path, connection, 1024)?;
         Ok(Self { writer, readers: None })
     }
 

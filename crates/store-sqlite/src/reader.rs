@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use brama_store::Unavailable;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use crate::{OpenError, connection};
 
@@ -19,7 +20,11 @@ impl Readers {
         let mut connections = Vec::new();
         for _ in 0..count.max(1) {
             let connection = connection::open(path)?;
-            connection.pragma_update(None, "query_only", true).map_err(|error| connection::refused(path, &error))?;
+            let prepared = connection.pragma_update(None, "query_only", true).and_then(|()| {
+                // Copying the log when the last connection closes is the writer's business: it knows whether it may.
+                connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            });
+            prepared.map_err(|error| connection::refused(path, &error))?;
             connections.push(Mutex::new(connection));
         }
         Ok(Self { connections, next: AtomicUsize::new(0) })

@@ -6,11 +6,15 @@ mod lane;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
+
 use brama_store::Unavailable;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::OpenError;
 use crate::column::failed;
+use crate::connection::no_thread;
 use crate::writer::lane::Lane;
 
 /// Most units that may wait. Beyond it, `Busy` at once: a queue without end helps nobody.
@@ -86,10 +90,14 @@ fn in_savepoint<T>(
 
 impl Writer {
     /// Start the thread; it stops when this value is dropped.
-    pub(crate) fn start(connection: Connection, group_max: usize) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// Why the database cannot be written.
+    pub(crate) fn start(path: &Path, connection: Connection, group_max: usize) -> Result<Self, OpenError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let lane = Lane::new(connection, group_max).map_err(std::io::Error::other)?;
-        std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || serve(lane, waiting))?;
+        let lane = Lane::new(path, connection, group_max)?;
+        let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
+        thread.spawn(move || serve(lane, waiting)).map_err(|error| no_thread(path, &error))?;
         Ok(Self { queue })
     }
 

@@ -1,10 +1,8 @@
 //! Looking into the database behind the server: for what must, or must not, be in it.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, Command, Stdio};
 
-use brama_postgres_cluster::Cluster;
+use brama_postgres_cluster::{Cluster, Held};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
@@ -116,16 +114,7 @@ pub enum WriteLock {
     /// Of a file.
     File(Connection),
     /// Of PostgreSQL.
-    Postgres(Child),
-}
-
-impl Drop for WriteLock {
-    fn drop(&mut self) {
-        if let Self::Postgres(session) = self {
-            let _ = session.kill();
-            let _ = session.wait();
-        }
-    }
+    Postgres(Held),
 }
 
 /// Take the right to write to the database away from the server.
@@ -137,24 +126,6 @@ pub fn hold(server: &TestServer) -> WriteLock {
             connection.execute_batch("BEGIN IMMEDIATE").unwrap();
             WriteLock::File(connection)
         }
-        Database::Postgres(url) => {
-            let cluster = Cluster::shared();
-            let mut session = Command::new(cluster.binaries().join("psql"))
-                .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", url])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let tables = cluster.sql(
-                url,
-                "SELECT string_agg('\"' || table_name || '\"', ', ') FROM information_schema.tables WHERE table_schema = 'public'",
-            );
-            let lock = format!("BEGIN; LOCK TABLE {} IN EXCLUSIVE MODE; SELECT 'held';\n", tables.trim());
-            session.stdin.as_mut().unwrap().write_all(lock.as_bytes()).unwrap();
-            let mut line = String::new();
-            BufReader::new(session.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-            assert_eq!(line.trim(), "held");
-            WriteLock::Postgres(session)
-        }
+        Database::Postgres(url) => WriteLock::Postgres(Cluster::shared().hold(url)),
     }
 }

@@ -5,11 +5,13 @@
  */
 
 import { execFile, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { openWire } from './wire.js'
 
 const PROGRAM = process.env.BRAMA_BIN || fileURLToPath(new URL('../../../target/debug/brama', import.meta.url))
@@ -26,6 +28,18 @@ function freePort() {
   })
 }
 
+/** An empty database of its own in the cluster that the checks have started, or nothing: a file of the folder. */
+async function database() {
+  const { BRAMA_TEST_DATABASE: kind = 'sqlite', BRAMA_TEST_POSTGRES: cluster = '' } = process.env
+  if (kind === 'sqlite') return {}
+  if (kind !== 'postgres' || !cluster) throw new Error(`BRAMA_TEST_DATABASE=${kind} needs BRAMA_TEST_POSTGRES, the URL of a cluster`)
+  const name = `browser_${process.pid}_${randomUUID().replaceAll('-', '')}`
+  const url = new URL(cluster)
+  await promisify(execFile)('psql', ['--no-psqlrc', '--quiet', '--dbname', cluster, '--command', `CREATE DATABASE ${name}`])
+  url.pathname = `/${name}`
+  return { BRAMA_DATABASE_URL: url.href }
+}
+
 /**
  * Start it and wait until it is ready.
  *
@@ -39,7 +53,8 @@ export async function startServer(flags = []) {
   wire.aim(port)
   const place = ['--data-dir', dataDir, '--public-url', wire.url]
   // Settings of the machine must not reach the program.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_')))
+  const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_'))
+  const env = { ...Object.fromEntries(clean), ...(await database()) }
   const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], {
     cwd: folder,
     env,

@@ -103,9 +103,8 @@ impl Scene {
     }
 
     fn log_says(&self, texts: &[&str]) {
-        let log = self.server.log();
         for text in [&["B6001", "brama.db"], texts].concat() {
-            assert!(log.contains(text), "no {text:?} in:\n{log}");
+            self.server.wait_for(text);
         }
     }
 
@@ -164,6 +163,28 @@ async fn a_file_system_that_has_become_read_only() {
 #[tokio::test]
 async fn a_disk_that_fails_to_flush() {
     failing("fdatasync", "EIO", "60..90", &["disk I/O error", "opened anew"]).await;
+}
+
+/// The copy of the log into the database file cannot be flushed: who was answered has what is in the log, so nobody is
+/// refused, and the log is not written over.
+#[tokio::test]
+async fn a_database_file_that_fails_to_flush_keeps_its_log() {
+    let scratch = site();
+    let database = scratch.path("data/brama.db").canonicalize().unwrap();
+    let only = ["-P", database.to_str().unwrap(), "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"];
+    let strace = [&["strace", "-D", "-f", "-qq", "-o", "strace"][..], &only].concat();
+    let server = scratch.start_under(&strace, &SERVE);
+    let mut scene = Scene::begin(scratch, server).await;
+    while !scene.server.log().contains("its log is kept") {
+        assert!(scene.refresh().await);
+    }
+    let length = |scene: &Scene| fs::metadata(scene.scratch.path("data/brama.db-wal")).unwrap().len();
+    let before = length(&scene);
+    for _ in 0..100 {
+        assert!(scene.refresh().await);
+    }
+    assert!(length(&scene) > before, "the log grows");
+    scene.works_again().await;
 }
 
 /// A limit on the size of files: each write is cut off where the limit is, and then refused.

@@ -11,6 +11,10 @@ const SERVE: [&str; 3] = ["serve", "-c", "brama.toml"];
 fn site() -> Scratch {
     let scratch = Scratch::new().site("");
     scratch.add_user("olena");
+    // Everything is in the one file.
+    let database = rusqlite::Connection::open(scratch.path("data/brama.db")).unwrap();
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())).unwrap();
+    drop(database);
     scratch
 }
 
@@ -31,7 +35,7 @@ fn x4_no_space_is_left() {
     let before = fs::read(scratch.path("data/brama.db")).unwrap();
     let strace = ["strace", "-D", "-f", "-qq", "-o", "strace", "-e", "trace=pwrite64", "-e"];
     let inject = "inject=pwrite64:error=ENOSPC";
-    serve_under(&scratch, &[&strace[..], &[inject]].concat()).refused(1, "B12", &["disk is full"]);
+    serve_under(&scratch, &[&strace[..], &[inject]].concat()).refused(1, "B1201", &["data/brama.db", "free space"]);
     assert_eq!(fs::read(scratch.path("data/brama.db")).unwrap(), before);
     drop(scratch.serve());
 }
@@ -39,10 +43,15 @@ fn x4_no_space_is_left() {
 #[test]
 fn x4_a_disk_that_fails() {
     let scratch = site();
-    for (call, error) in [("fdatasync", "EIO"), ("pwrite64", "EROFS"), ("pread64", "EIO")] {
+    let database = scratch.path("data/brama.db").canonicalize().unwrap().to_str().unwrap().to_owned();
+    let (log, shared) = (format!("{database}-wal"), format!("{database}-shm"));
+    for (call, error) in [("pwrite64", "EROFS"), ("pread64", "EIO")] {
         let (trace, inject) = (format!("trace={call}"), format!("inject={call}:error={error}"));
-        let strace = ["strace", "-D", "-f", "-qq", "-o", "strace", "-e", &trace, "-e", &inject];
-        serve_under(&scratch, &strace).refused(1, "B12", &["disk I/O error", "disk"]);
+        let strace = [
+            "strace", "-D", "-f", "-qq", "-o", "strace", "-P", &log, "-P", &shared, "-P", &database, "-e", &trace,
+            "-e", &inject,
+        ];
+        serve_under(&scratch, &strace).refused(1, "B1201", &["data/brama.db", "disk I/O error", "log of the kernel"]);
     }
     drop(scratch.serve());
 }
@@ -80,6 +89,6 @@ fn x4_the_folder_is_a_file() {
     let scratch = site();
     fs::rename(scratch.path("data"), scratch.path("away")).unwrap();
     scratch.write("data", "");
-    serve_under(&scratch, &[]).refused(1, "B1", &["data"]);
+    serve_under(&scratch, &[]).refused(1, "B1201", &["data", "--data-dir"]);
     assert_eq!(scratch.read("data"), "");
 }

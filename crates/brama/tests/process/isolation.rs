@@ -73,6 +73,12 @@ async fn stand_by(mut browser: Browser, mut wire: Wire, over: Arc<AtomicBool>) -
     waits
 }
 
+/// Figures for whoever looks at the output.
+#[expect(clippy::print_stdout, reason = "figures, not messages of the program")]
+fn say(figures: &str) {
+    println!("{figures}");
+}
+
 fn p99(waits: &[Duration]) -> Duration {
     waits[waits.len() * 99 / 100]
 }
@@ -144,19 +150,44 @@ async fn pw19_five_hundred_sign_ins_at_once() {
     }
     let beside = bystanders.end().await;
     let most = server.most_memory();
-    println!(
+    say(&format!(
         "{answers:?}; slowest 503 after {slowest_refusal:?}; memory {idle} KiB idle, {most} KiB at most; bystanders p99 \
          {:?} alone, {:?} beside, {} answers",
         p99(&alone),
         p99(&beside),
         beside.len()
-    );
+    ));
     assert_eq!(answers.values().sum::<usize>(), 3 * AT_ONCE);
     assert_eq!(answers[&200] + answers[&503], 3 * AT_ONCE, "{answers:?}");
     assert!(answers[&200] > 8 && answers[&503] > AT_ONCE, "{answers:?}");
     assert!(slowest_refusal < Duration::from_secs(2), "{slowest_refusal:?}");
     assert!(most < idle + 2 * HASH + REST, "the server took {most} KiB, idle {idle} KiB");
     Browser::new(&scratch).login("olena", PASSWORD).await.unwrap().expect(200);
+}
+
+/// On Linux every thread has a niceness of its own: hashing stands back, and nothing else does.
+#[cfg(target_os = "linux")]
+#[test]
+fn pw19_hashing_threads_let_others_go_first() {
+    let scratch = site("\n[passwords]\nhash_threads = 2\n");
+    let server = scratch.serve();
+    let usual = niceness("/proc/self/stat");
+    let mut hashing = 0;
+    for thread in std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap() {
+        let stat = thread.unwrap().path().join("stat").to_str().unwrap().to_owned();
+        let hashes = std::fs::read_to_string(&stat).unwrap().contains("(hash-");
+        assert_eq!(niceness(&stat), if hashes { (usual + 10).min(19) } else { usual }, "{stat}");
+        hashing += usize::from(hashes);
+    }
+    assert_eq!(hashing, 2);
+}
+
+/// Field 19 of proc(5); the second one, in parentheses, may contain spaces.
+#[cfg(target_os = "linux")]
+fn niceness(stat: &str) -> i32 {
+    let text = std::fs::read_to_string(stat).unwrap();
+    let (_, rest) = text.rsplit_once(") ").unwrap();
+    rest.split(' ').nth(16).unwrap().parse().unwrap()
 }
 
 /// What a slow connection sends first, and whether it goes on.
@@ -211,13 +242,14 @@ async fn wh13_two_thousand_slow_connections() {
         slow = open;
     }
     let (most, waits) = (server.most_memory(), bystanders.end().await);
-    println!(
+    say(&format!(
         "{peak} open, all cut after {:?}; memory {idle} KiB idle, {most} KiB at most; bystanders p99 {:?}",
         began.elapsed(),
         p99(&waits)
-    );
-    // Room for a head of each.
-    assert!(most < idle + 64 * 1024, "the server took {most} KiB, idle {idle} KiB");
+    ));
+    // What an open connection takes in an unoptimised build is about 36 KiB.
+    let room = 48 * u64::try_from(COUNT).unwrap();
+    assert!(most < idle + room, "the server took {most} KiB, idle {idle} KiB");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -343,8 +375,7 @@ async fn a_database_that_stands_still_hangs_nobody() {
     let mut browser = Browser::new(&scratch);
     let token = browser.login("olena", PASSWORD).await.unwrap().expect(200).text("access_token");
     let bearer = format!("Bearer {token}");
-    let held = rusqlite::Connection::open(scratch.path("data/brama.db")).unwrap();
-    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let held = scratch.hold_database();
     let began = Instant::now();
     let sign_ins: Vec<_> = (0..50)
         .map(|number| {

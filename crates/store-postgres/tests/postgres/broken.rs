@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use brama_postgres_cluster::Cluster;
 use brama_store::Unavailable;
 use brama_store::authorization::{Authorizations as _, Spend};
-use brama_store::grant::{Grants as _, Presenter};
+use brama_store::grant::{Grant, Grants as _, Presenter};
 use brama_store::session::Sessions as _;
 use brama_store_postgres::PostgresStore;
 
@@ -165,4 +165,35 @@ async fn no_free_connection_in_time_is_busy() {
     assert!(matches!(error, Unavailable::Busy), "{error}");
     assert!(waiting.await.unwrap().unwrap().is_some());
     holding.await.unwrap();
+}
+
+/// Two rotations in one statement, and somebody who locks the same rows the other way round: the server ends the wait by
+/// ending the batch, and each is judged on its own.
+#[tokio::test]
+async fn a_batch_that_loses_against_another_transaction_is_done_again() {
+    let url = database().await;
+    let store = open(&url).await;
+    let who = signed_in(&store, "olena").await;
+    let (first, second) = (grant(&store, &who).await, grant(&store, &who).await);
+    assert!(first.id.as_bytes() < second.id.as_bytes());
+    let lock = |grant: &Grant| {
+        let id: String = grant.id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("UPDATE app_grant SET scope = scope WHERE id = '\\x{id}';")
+    };
+    // It waits after the batch does, so that the batch is the first to find out.
+    let other = format!("BEGIN; {} SELECT pg_sleep(0.5); {} COMMIT", lock(&second), lock(&first));
+    let other = tokio::task::spawn_blocking({
+        let url = url.clone();
+        move || Cluster::shared().sql(&url, &other)
+    });
+    let locked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    while Cluster::shared().sql(&url, locked) == "0" {}
+    let (one, two) = tokio::join!(
+        store.rotate(presentation(&first, 0, Presenter::PublicClient), at(1)),
+        store.rotate(presentation(&second, 0, Presenter::PublicClient), at(1)),
+    );
+    assert_eq!((generation(&one.unwrap()), generation(&two.unwrap())), (Some(1), Some(1)));
+    other.await.unwrap();
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    while Cluster::shared().sql(&url, deadlocks) == "0" {}
 }

@@ -12,7 +12,8 @@ use tokio::sync::mpsc;
 
 use super::Unit;
 use super::file::{Files, is_full, with_cure};
-use crate::connection::prepare;
+use crate::OpenError;
+use crate::connection::{prepare, refused};
 
 /// Longest time units are gathered into one commit, so that the first of them does not wait for the thousandth.
 pub(super) const GATHER: Duration = Duration::from_millis(10);
@@ -53,18 +54,16 @@ fn extended(error: &Error) -> i32 {
 }
 
 impl Lane {
-    pub(super) fn new(mut connection: Connection, group_max: usize) -> Result<Self, String> {
+    /// # Errors
+    /// Why the database cannot be written.
+    pub(super) fn new(path: &Path, mut connection: Connection, group_max: usize) -> Result<Self, OpenError> {
         let log = Arc::new(AtomicI32::new(0));
-        watch_log(&mut connection, &log).map_err(|error| error.to_string())?;
-        let files = match connection.path().filter(|path| !path.is_empty()) {
-            Some(path) => {
-                // The log's file is there once the database was read.
-                let read = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()));
-                read.map_err(|error| error.to_string())?;
-                Some(Files::of(Path::new(path))?)
-            }
-            None => None,
-        };
+        // SQLite opens a file that it may not write for reading, and says so at the first statement that would write.
+        let ready =
+            connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM schema_migration WHERE version < 0; ROLLBACK");
+        ready.and_then(|()| watch_log(&mut connection, &log)).map_err(|error| refused(path, &error))?;
+        let files = connection.path().filter(|path| !path.is_empty()).map(|path| Files::of(Path::new(path)));
+        let files = files.transpose().map_err(|why| OpenError::Unusable { path: path.to_owned(), why })?;
         let group_max = group_max.max(1);
         Ok(Self { connection, group_max, files, suspect: false, log, tried_at: 0, keeps_log: false })
     }

@@ -18,7 +18,12 @@ pub(crate) struct Browser {
 impl Browser {
     /// With a page of the server's own origin open.
     pub(crate) fn new(scratch: &Scratch) -> Self {
-        Self { wire: Wire::new(scratch.port), origin: scratch.url(), site: "same-origin", jar: BTreeMap::new() }
+        Self::over(Wire::new(scratch.port), scratch.url())
+    }
+
+    /// With a page of this origin open, which is the server's own, whichever way it is reached.
+    pub(crate) fn over(wire: Wire, origin: String) -> Self {
+        Self { wire, origin, site: "same-origin", jar: BTreeMap::new() }
     }
 
     /// With a page of another origin of the same site open.
@@ -52,7 +57,8 @@ impl Browser {
         self.send(Method::GET, target, headers, "").await.expect("an answer")
     }
 
-    async fn send(
+    /// Send a request with the cookies, and keep those that come back.
+    pub(crate) async fn send(
         &mut self,
         method: Method,
         target: &str,

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use brama_postgres_cluster::Cluster;
 use tempfile::TempDir;
 
 use super::{Ended, Server};
@@ -34,6 +35,8 @@ pub(crate) struct Scratch {
     folder: TempDir,
     /// Where its server listens, on 127.0.0.1.
     pub(crate) port: u16,
+    /// The database of its commands, where it is not a file of the folder.
+    database: Option<String>,
     runs: AtomicUsize,
     _turn: Turn,
 }
@@ -50,7 +53,12 @@ impl Scratch {
     }
 
     fn with(turn: Turn) -> Self {
-        Self { folder: TempDir::new().unwrap(), port: free_port(), runs: AtomicUsize::new(0), _turn: turn }
+        let database = match std::env::var("BRAMA_TEST_DATABASE").as_deref() {
+            Ok("postgres") => Some(Cluster::shared().create_database()),
+            Ok("sqlite") | Err(_) => None,
+            Ok(other) => panic!("BRAMA_TEST_DATABASE is {other}; expected sqlite or postgres"),
+        };
+        Self { folder: TempDir::new().unwrap(), port: free_port(), database, runs: AtomicUsize::new(0), _turn: turn }
     }
 
     /// A folder with a production configuration, a master key and a current database. `more`: further lines.
@@ -63,6 +71,21 @@ impl Scratch {
         self.write("brama.toml", &text);
         self.run(&["migrate", "-c", "brama.toml"]).succeeded();
         self
+    }
+
+    /// Keep its database from being written to by anybody else, until this is dropped; readers go on.
+    pub(crate) fn hold_database(&self) -> Box<dyn std::any::Any> {
+        let Some(url) = &self.database else {
+            let held = rusqlite::Connection::open(self.path("data/brama.db")).unwrap();
+            held.execute_batch("BEGIN IMMEDIATE").unwrap();
+            return Box::new(held);
+        };
+        Box::new(Cluster::shared().hold(url))
+    }
+
+    /// Whether its database is a file of the folder.
+    pub(crate) fn has_database_file(&self) -> bool {
+        self.database.is_none()
     }
 
     /// The address people see.
@@ -96,6 +119,9 @@ impl Scratch {
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
+        }
+        if let Some(url) = &self.database {
+            command.env("BRAMA_DATABASE_URL", url);
         }
         command
     }
@@ -166,8 +192,13 @@ impl Scratch {
 
     /// Start a server as the child of another program, which is given the server's command line after its own.
     pub(crate) fn start_under(&self, program: &[&str], arguments: &[&str]) -> Server {
+        self.start_at(self.port, program, arguments)
+    }
+
+    /// The same for a server whose arguments name another port.
+    pub(crate) fn start_at(&self, port: u16, program: &[&str], arguments: &[&str]) -> Server {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
-        Server::start(self.under(program, arguments), self.port, self.path(&format!("log-{run}")))
+        Server::start(self.under(program, arguments), port, self.path(&format!("log-{run}")))
     }
 
     /// `brama` with these arguments, as the child of another program, if one is named.

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection, opened again when it is gone.
+//! HTTP/1.1 connections, opened again when they are gone.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
@@ -45,15 +45,29 @@ impl Answer {
     }
 }
 
-/// The connection.
+/// A way to the server: one connection to each of its nodes.
 pub(crate) struct Wire {
+    /// The name it is asked under.
+    authority: String,
+    nodes: Vec<Node>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+struct Node {
     port: u16,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Wire {
     pub(crate) fn new(port: u16) -> Self {
-        Self { port, sender: None }
+        Self::among(&[port], port)
+    }
+
+    /// Every request goes to the next of these ports; the server's own address names `own`.
+    pub(crate) fn among(ports: &[u16], own: u16) -> Self {
+        let nodes = ports.iter().map(|port| Node { port: *port, sender: None }).collect();
+        Self { authority: format!("localhost:{own}"), nodes, turn: 0 }
     }
 
     /// Send a request and read the whole answer.
@@ -67,20 +81,26 @@ impl Wire {
         let mut request = Request::builder()
             .method(method)
             .uri(target)
-            .header(header::HOST, format!("localhost:{}", self.port))
+            .header(header::HOST, &self.authority)
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
         for (name, value) in headers {
             let name = header::HeaderName::from_bytes(name.as_bytes()).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let outcome = self.exchange(request).await;
-        if outcome.is_err() {
-            self.sender = None;
-        }
-        outcome.map_err(|_| Lost)
+        let turn = self.turn;
+        self.turn = (turn + 1) % self.nodes.len();
+        self.nodes[turn].exchange(request).await.map_err(|_| Lost)
     }
 
+    /// `GET` without anything else.
+    pub(crate) async fn get(&mut self, target: &str) -> Answer {
+        self.send(Method::GET, target, &[], "").await.expect("an answer")
+    }
+}
+
+impl Node {
+    /// After a failure the connection is gone.
     async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Box<dyn std::error::Error>> {
         let open = self.sender.take().filter(|sender| !sender.is_closed());
         let mut sender = match open {
@@ -98,10 +118,5 @@ impl Wire {
         let body = body.collect().await?.to_bytes();
         self.sender = Some(sender);
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
-    }
-
-    /// `GET` without anything else.
-    pub(crate) async fn get(&mut self, target: &str) -> Answer {
-        self.send(Method::GET, target, &[], "").await.expect("an answer")
     }
 }
