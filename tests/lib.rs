@@ -7,6 +7,7 @@ mod account;
 mod addresses;
 mod api_auth;
 mod bad_input;
+mod clock_jumps;
 mod consent;
 mod csrf;
 mod enumeration;

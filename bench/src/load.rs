@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures_util::future;
 
 use crate::measured::{self, Latencies, Sample};
 use crate::placement::Placement;
 use crate::process::{self, Server};
+use crate::wire::PATIENCE;
 
 /// How long, how much and where.
 #[derive(Clone, Debug)]
@@ -79,7 +81,8 @@ async fn measure<V: Visitor>(
         anyhow::Ok((cpu()?.saturating_sub(before.0), process::cpu_of_this_thread()?.saturating_sub(before.1)))
     };
     let work = future::try_join_all(visitors.iter_mut().map(|visitor| repeat(visitor, &latencies, from, until, pause)));
-    let (spent, work) = future::join(watch, work).await;
+    let both = tokio::time::timeout(plan.warm_up() + plan.time + PATIENCE, future::join(watch, work));
+    let (spent, work) = both.await.context("answers are missing")?;
     work?;
     let (server, generator) = spent?;
     Ok(latencies.into_inner().sample(plan.time, 1).with_cpu(server, generator, plan.time))

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Longest wait for an answer. A server that hangs is an error, not a slow one.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// No answer of an authorization server is longer.
 const LONGEST: usize = 1 << 20;
 
@@ -116,15 +116,21 @@ impl Wire {
         }
     }
 
-    /// Send a request; the answer must have this status.
+    /// Send a request; the answer must have this status. Nothing limits the wait: under load a timer for every request would
+    /// be measured with it.
     pub(crate) async fn expect(&mut self, request: &[u8], status: u16) -> anyhow::Result<Answer<'_>> {
-        let answer = tokio::time::timeout(PATIENCE, self.exchange(request)).await.context("no answer")??;
+        let answer = self.exchange(request).await?;
         if answer.status != status {
             let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
             let shown = line.split(|byte| *byte == b'?').next().unwrap_or_default();
             bail!("{}: {}: {}", String::from_utf8_lossy(shown), answer.status, String::from_utf8_lossy(answer.body));
         }
         Ok(answer)
+    }
+
+    /// As [`Wire::expect`], within [`PATIENCE`].
+    pub(crate) async fn expect_soon(&mut self, request: &[u8], status: u16) -> anyhow::Result<Answer<'_>> {
+        tokio::time::timeout(PATIENCE, self.expect(request, status)).await.context("no answer")?
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn measure(path: &Path, plan: &Plan, rounds: u32) -> anyhow::Re
     let (place, target) = endpoint(&discovery)?;
     let mut wire = Wire::open(&place).await?;
     let metadata: Metadata =
-        serde_json::from_slice(wire.expect(&Request::get(&place, &target).bytes(), 200).await?.body)?;
+        serde_json::from_slice(wire.expect_soon(&Request::get(&place, &target).bytes(), 200).await?.body)?;
     if metadata.issuer != profile.issuer {
         bail!("the profile says issuer {:?}, the server says {:?}", profile.issuer, metadata.issuer);
     }

@@ -9,7 +9,7 @@ use url::Url;
 use super::endpoint;
 use super::form::forms;
 use crate::visits::{CHALLENGE, VERIFIER};
-use crate::wire::{Answer, Place, Request, Wire};
+use crate::wire::{Answer, PATIENCE, Place, Request, Wire};
 
 /// Most pages between the authorization request and its answer.
 const PAGES: usize = 12;
@@ -68,7 +68,8 @@ impl Browser {
             request = request.header("cookie", &pairs.join("; "));
         }
         let mut wire = Wire::open(&place).await?;
-        let answer = wire.exchange(&request.bytes()).await?;
+        let request = request.bytes();
+        let answer = tokio::time::timeout(PATIENCE, wire.exchange(&request)).await.context("no answer")??;
         self.keep(&answer);
         match answer.status {
             301 | 302 | 303 | 307 => {
@@ -116,7 +117,7 @@ impl Recipe {
             (id, Some(secret)) => Request::form(place, target, &pairs).basic(id, secret),
         };
         let mut wire = Wire::open(place).await?;
-        let answer = wire.expect(&request.bytes(), 200).await?;
+        let answer = wire.expect_soon(&request.bytes(), 200).await?;
         Ok(Tokens { access_token: answer.text("access_token")?, refresh_token: answer.text("refresh_token")? })
     }
 

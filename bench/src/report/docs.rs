@@ -75,7 +75,17 @@ fn machine(report: &Report, out: &mut String) -> std::fmt::Result {
         settings.rounds,
         settings.seconds,
         machine.load
-    )
+    )?;
+    if let Some(server) = report.server_core() {
+        let generator = report.rows.iter().flat_map(|row| [&row.ours, &row.bare]).map(|all| middle(all).generator_busy);
+        let generator = generator.filter(|busy| busy.is_finite()).fold(0.0, f64::max);
+        let [server, generator] = [server, generator].map(percent);
+        writeln!(
+            out,
+            "\nUnder load the server had {server} of its core; the generator's was {generator} busy at most."
+        )?;
+    }
+    Ok(())
 }
 
 fn targets(report: &Report, out: &mut String) -> std::fmt::Result {
@@ -219,9 +229,6 @@ fn sizing(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out, "| First token after a start with {stored} accounts | {:.0} ms |", size.first_token_ms)?;
     }
     writeln!(out, "| Memory for each hash at a time (`passwords.hash_threads`, one per core) | 19 MiB |")?;
-    if let Some(busiest) = report.rows.iter().map(|row| middle(&row.ours).generator_busy).reduce(f64::max) {
-        writeln!(out, "| Load generator's own core at its busiest | {} |", percent(busiest))?;
-    }
     Ok(())
 }
 

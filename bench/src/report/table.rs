@@ -43,7 +43,7 @@ const QUIET: f64 = 0.85;
 
 impl Report {
     /// Part of its core that the server had, in the middle of the operations that load it; nothing if it had no core.
-    fn server_core(&self) -> Option<f64> {
+    pub(super) fn server_core(&self) -> Option<f64> {
         let loaded = self.rows.iter().filter(|row| !row.bare.is_empty() && row.at_once == self.settings.connections);
         let busy = median(loaded.map(|row| middle(&row.ours).server_busy));
         (self.settings.pinned && busy.is_finite()).then_some(busy)

@@ -44,7 +44,7 @@ impl Repeated {
 /// The length of a document.
 pub(crate) async fn length(place: &Place, path: &str) -> anyhow::Result<usize> {
     let mut wire = Wire::open(place).await?;
-    Ok(wire.expect(&Request::get(place, path).bytes(), 200).await?.body.len())
+    Ok(wire.expect_soon(&Request::get(place, path).bytes(), 200).await?.body.len())
 }
 
 /// An access token of a person, by the cookie that is there already.
@@ -52,13 +52,13 @@ pub(crate) async fn access_token(place: &Place, people: &People, number: u64) ->
     let cookies = format!("{}; {}", People::session_cookie(number), people.refresh_cookie(number, 0));
     let request = Request::get(place, "/api/auth/refresh").same_origin(place).header("cookie", &cookies);
     let mut wire = Wire::open(place).await?;
-    let answer = wire.expect(&request.bytes(), 200).await?;
+    let answer = wire.expect_soon(&request.bytes(), 200).await?;
     answer.text("access_token")
 }
 
 /// An access token of the skeleton.
 pub(crate) async fn skeleton_token(place: &Place) -> anyhow::Result<String> {
     let mut wire = Wire::open(place).await?;
-    let answer = wire.expect(&Request::form(place, "/cc", &[]).bytes(), 200).await?;
+    let answer = wire.expect_soon(&Request::form(place, "/cc", &[]).bytes(), 200).await?;
     answer.text("access_token").context("the skeleton gives no token")
 }

@@ -12,7 +12,7 @@ use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Ctx, Deployment, Entropy, Settings};
-use brama_http::{App, Limits, Look, Serving, TrustedProxies};
+use brama_http::{App, Front, Limits, Look, Serving, TrustedProxies};
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
 use brama_store::lease::{Job, NodeId};
@@ -171,7 +171,7 @@ pub(crate) fn app(config: &Config, deployment: Arc<Deployment>, dev: bool) -> Re
 }
 
 /// How the listener serves.
-pub(crate) fn serving(config: &Config, listener: tokio::net::TcpListener, router: axum::Router) -> Serving {
+pub(crate) fn serving(config: &Config, listener: tokio::net::TcpListener, front: Front) -> Serving {
     let server = &config.server;
     let limits = Limits {
         connections: server.max_connections,
@@ -179,7 +179,7 @@ pub(crate) fn serving(config: &Config, listener: tokio::net::TcpListener, router
         keep_alive: server.keep_alive,
         ..Limits::default()
     };
-    Serving { listener, router, proxies: proxies(config), limits, grace: server.shutdown_grace }
+    Serving { listener, front, proxies: proxies(config), limits, grace: server.shutdown_grace }
 }
 
 /// Who may speak for others' addresses.

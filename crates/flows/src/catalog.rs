@@ -82,6 +82,12 @@ impl CurrentCatalog {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether this is the one that new requests get.
+    #[must_use]
+    pub fn is_current(&self, catalog: &Arc<Catalog>) -> bool {
+        Arc::ptr_eq(&self.current.read().unwrap_or_else(PoisonError::into_inner), catalog)
+    }
+
     /// Look whether somebody changed it, and take the change over. `true`: it had changed.
     ///
     /// # Errors

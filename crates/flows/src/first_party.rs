@@ -235,10 +235,9 @@ pub async fn logout(
         }
         clients.push(cookie.client);
     }
-    if let Some(session) = session.filter(|_| ours)
-        && let Some((session, user)) = ctx.store.find_session(session, ctx.now).await?
-    {
-        ctx.store.end_session(user.id, session.id, ctx.now).await?;
+    if let Some(session) = session.filter(|_| ours) {
+        // An idle one too: what apps were given through it still stands.
+        ctx.store.end_session_of_cookie(session, ctx.now).await?;
     }
     let session = ours || !clients.is_empty();
     Ok(LoggedOut { clients, session })

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::address::TrustedProxies;
 use crate::ready::Documents;
+use crate::request_id::RequestIds;
 
 /// How pages look.
 #[derive(Clone, Debug)]
@@ -39,13 +40,14 @@ pub struct App {
     /// Whether people see https.
     pub https: bool,
     pub(crate) documents: Documents,
+    pub(crate) request_ids: RequestIds,
 }
 
 impl App {
     /// Put it together; the metadata document is rendered here.
     ///
     /// # Errors
-    /// An issuer that is no URL.
+    /// An issuer that is no URL; no random bytes.
     pub fn new(
         deployment: Arc<Deployment>,
         clock: Arc<dyn Clock>,
@@ -57,7 +59,10 @@ impl App {
             serde_json::to_vec(&brama_protocol::metadata::Metadata::of(issuer)).map_err(|error| error.to_string())?;
         let uri: http::Uri = issuer.parse().map_err(|error| format!("the issuer {issuer} is no URL: {error}"))?;
         let authority = uri.authority().ok_or_else(|| format!("the issuer {issuer} has no host"))?;
+        let mut first = [0; 8];
+        deployment.entropy.fill(&mut first).map_err(|error| error.to_string())?;
         Ok(Self {
+            request_ids: RequestIds::from(u64::from_be_bytes(first)),
             authority: authority.as_str().to_ascii_lowercase(),
             https: uri.scheme_str() == Some("https"),
             metadata: metadata.into(),

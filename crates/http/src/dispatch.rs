@@ -38,15 +38,15 @@ use crate::routes::{Cache, Csrf, ROUTES, Route, Speech};
 /// All rows of one address.
 type Rows = Arc<Vec<&'static Route>>;
 
-/// The router of the whole server. `extra`: rows of the development server.
-pub fn router(app: Arc<App>, extra: &'static [Route]) -> Router {
+/// The router of the table.
+pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut by_path: BTreeMap<&'static str, Vec<&'static Route>> = BTreeMap::new();
-    for route in ROUTES.iter().chain(extra) {
+    for route in ROUTES {
         by_path.entry(route.path).or_default().push(route);
     }
     let mut router = Router::new();
     for (path, rows) in by_path {
-        let (app, rows): (_, Rows) = (Arc::clone(&app), Arc::new(rows));
+        let (app, rows): (_, Rows) = (Arc::clone(app), Arc::new(rows));
         let files = rows.iter().any(|row| row.speech == Speech::Plain && row.cache != Cache::NoStore);
         let answer = any(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>| {
             let (app, rows) = (Arc::clone(&app), Arc::clone(&rows));
@@ -54,7 +54,7 @@ pub fn router(app: Arc<App>, extra: &'static [Route]) -> Router {
         });
         router = router.route(path, if files { answer.layer(compression()) } else { answer });
     }
-    let nothing = Arc::clone(&app);
+    let nothing = Arc::clone(app);
     router = router.fallback(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request<Body>| {
         let app = Arc::clone(&nothing);
         async move { exchange(&app, "(none)", &Vec::new(), peer, request).await }
@@ -84,16 +84,14 @@ async fn exchange(
 ) -> Response {
     let began = Instant::now();
     let ctx = app.begin();
-    let (request_id, named) = request_id(&ctx);
-    let plain = ready::is_plain(app, rows, &request).then(|| ctx.catalog());
-    if let Some(response) = plain.as_ref().and_then(|catalog| app.documents.get(template, catalog, &named)) {
-        return response;
-    }
+    let (request_id, named) = app.request_ids.next();
+    let for_everybody = ready::may_be_kept(app, rows, &request).then(|| ctx.catalog());
     let (parts, body) = request.into_parts();
     let method = parts.method.clone();
-    let mut response = answer(app, ctx, rows, peer, parts, body, &request_id).await;
+    // In a box: what a handler keeps while it waits would be moved again and again by the layers around it.
+    let mut response = Box::pin(answer(app, ctx, rows, peer, parts, body, &request_id)).await;
     respond::headers::everywhere(app, &named, response.headers_mut());
-    if let Some(catalog) = plain {
+    if let Some(catalog) = for_everybody {
         response = app.documents.keep(template, catalog, response).await;
     }
     let (status, ms) = (response.status().as_u16(), u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
@@ -104,14 +102,6 @@ async fn exchange(
         tracing::info!(target: "brama::access", %method, route = template, status, ms, request = request_id);
     }
     response
-}
-
-/// A new name for a request: 16 hexadecimal digits.
-fn request_id(ctx: &Ctx) -> (String, HeaderValue) {
-    let number = u64::from_be_bytes(ctx.random().unwrap_or_default());
-    let text = format!("{number:016x}");
-    let named = HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("-"));
-    (text, named)
 }
 
 /// Everything the rows of an address have in common before a method is chosen.

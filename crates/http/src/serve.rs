@@ -15,7 +15,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use brama_protocol::limits;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -25,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::address::TrustedProxies;
+use crate::front::Front;
 use crate::serve::admission::House;
 use crate::serve::places::Places;
 use crate::serve::pulse::{Mood, Pulse};
@@ -35,7 +35,7 @@ pub struct Serving {
     /// Where connections come in.
     pub listener: TcpListener,
     /// What answers.
-    pub router: Router,
+    pub front: Front,
     /// Addresses that may have more connections than others.
     pub proxies: TrustedProxies,
     /// Limits on connections.
@@ -73,7 +73,8 @@ impl Default for Limits {
 
 /// Serve until `end` resolves, then let requests in flight finish within the grace time.
 pub async fn serve(serving: Serving, end: impl Future<Output = ()>) {
-    let Serving { listener, router, proxies, limits, grace } = serving;
+    let Serving { listener, front, proxies, limits, grace } = serving;
+    let front = Arc::new(front);
     let most = descriptors::room_for(limits.connections);
     let (mood, _) = watch::channel(Mood::Calm);
     let mut door = Door { listener, room: Arc::new(Semaphore::new(most)), most, mood, complained: None };
@@ -90,9 +91,9 @@ pub async fn serve(serving: Serving, end: impl Future<Output = ()>) {
             turn_away(&stream);
             continue;
         };
-        let (router, house, mood) = (router.clone(), Arc::clone(&house), door.mood.subscribe());
+        let (front, house, mood) = (Arc::clone(&front), Arc::clone(&house), door.mood.subscribe());
         tokio::spawn(async move {
-            connection(stream, peer, router, house, limits, mood).await;
+            connection(stream, peer, front, house, limits, mood).await;
             drop((place, room));
         });
     }
@@ -108,14 +109,14 @@ pub async fn serve(serving: Serving, end: impl Future<Output = ()>) {
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
-    router: Router,
+    front: Arc<Front>,
     house: Arc<House>,
     limits: Limits,
     mood: watch::Receiver<Mood>,
 ) {
     let pulse = Arc::new(Pulse::new(limits));
     let stream = Watched::new(stream, Arc::clone(&pulse), limits.write_stall);
-    let service = admission::service(router, peer, Arc::clone(&pulse), house);
+    let service = admission::service(front, peer, Arc::clone(&pulse), house);
     let builder = builder();
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     if let Err(error) = pulse::attend(connection, &pulse, mood).await {

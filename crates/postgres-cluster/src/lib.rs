@@ -9,6 +9,7 @@
 mod binaries;
 mod held;
 mod server;
+mod standby;
 
 use std::path::Path;
 use std::process::Command;
@@ -74,8 +75,12 @@ impl Cluster {
         let binaries = Binaries::find()?;
         let account = Account::of_servers()?;
         let server = Server::start(&binaries, account, options)?;
+        Ok(Self::of(binaries, server))
+    }
+
+    fn of(binaries: Binaries, server: Server) -> Self {
         let base = format!("postgres://postgres@127.0.0.1:{}", server.port());
-        Ok(Self { binaries, server: Some(server), base, parameters: String::new(), next: AtomicU32::new(0) })
+        Self { binaries, server: Some(server), base, parameters: String::new(), next: AtomicU32::new(0) }
     }
 
     /// The cluster that all tests of this process share: the one of `BRAMA_TEST_POSTGRES`, or one that is started at

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -31,18 +32,30 @@ pub(crate) struct Server {
     port: u16,
     watchdog: Child,
     pg_ctl: PathBuf,
-    account: Account,
+    pub(crate) account: Account,
 }
 
 impl Server {
     pub(crate) fn start(binaries: &Binaries, account: Account, options: Options) -> Result<Self, NotStarted> {
+        Self::start_on(binaries, account, options, |data| {
+            run(account
+                .command(binaries.program("initdb"))
+                .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync"])
+                .arg("--pgdata")
+                .arg(data))
+        })
+    }
+
+    /// Start on a folder of data that `fill` makes.
+    pub(crate) fn start_on(
+        binaries: &Binaries,
+        account: Account,
+        options: Options,
+        fill: impl FnOnce(&Path) -> Result<(), NotStarted>,
+    ) -> Result<Self, NotStarted> {
         let folder = tempfile::Builder::new().prefix("brama-postgres-").tempdir()?;
         account.own(folder.path())?;
-        run(account
-            .command(binaries.program("initdb"))
-            .args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", "--no-sync"])
-            .arg("--pgdata")
-            .arg(folder.path().join("data")))?;
+        fill(&folder.path().join("data"))?;
         let watchdog = watch(account, folder.path())?;
         let mut server = Self { folder, port: 0, watchdog, pg_ctl: binaries.program("pg_ctl"), account };
         for attempt in 1.. {
@@ -58,11 +71,12 @@ impl Server {
     }
 
     /// Later lines of the file win over earlier ones.
-    fn configure(&self, options: Options) -> std::io::Result<()> {
+    pub(crate) fn configure(&self, options: Options) -> std::io::Result<()> {
         let mut file = std::fs::OpenOptions::new().append(true).open(self.data().join("postgresql.conf"))?;
         writeln!(
             file,
-            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 300",
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nmax_connections = 300\n\
+             # What a killed server leaves behind goes with its folder.\ndynamic_shared_memory_type = mmap",
             self.port,
             self.folder.path().display()
         )?;
@@ -72,7 +86,7 @@ impl Server {
         Ok(())
     }
 
-    fn launch(&self) -> Result<(), NotStarted> {
+    pub(crate) fn launch(&self) -> Result<(), NotStarted> {
         let log = self.folder.path().join("log");
         run(self.control("start").arg("--wait").arg("--log").arg(&log)).map_err(|error| match error {
             NotStarted::Program { program, output } => {
@@ -83,13 +97,13 @@ impl Server {
         })
     }
 
-    fn control(&self, deed: &str) -> Command {
+    pub(crate) fn control(&self, deed: &str) -> Command {
         let mut command = self.account.command(&self.pg_ctl);
         command.current_dir(self.folder.path()).arg(deed).arg("--pgdata").arg(self.data());
         command
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -124,11 +138,25 @@ fn watch(account: Account, folder: &Path) -> std::io::Result<Child> {
         .spawn()
 }
 
+/// A port below those that the system gives to outgoing connections: it has to stay free while the server is down.
 fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    const FIRST: u16 = 10_000;
+    const COUNT: u32 = 9_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut failed = None;
+    for _ in 0..COUNT {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(7);
+        let place = std::process::id().wrapping_mul(31).wrapping_add(step) % COUNT;
+        let port = FIRST.saturating_add(u16::try_from(place).unwrap_or(0));
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
 }
 
-fn run(command: &mut Command) -> Result<(), NotStarted> {
+pub(crate) fn run(command: &mut Command) -> Result<(), NotStarted> {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
         return Ok(());

@@ -33,6 +33,46 @@ fn a_durable_one_waits_for_the_disk() {
     }
 }
 
+/// What one of them has acknowledged is there, whichever of them is killed.
+#[test]
+fn a_standby_takes_over_and_the_old_primary_follows_it() {
+    let mut primary = Cluster::start(Options { durable: true }).unwrap();
+    let mut standby = primary.start_standby().unwrap();
+    let ports = [primary.port(), standby.port()];
+    // The standby will need one itself.
+    standby.wait_for_standbys(true);
+    primary.wait_for_standbys(true);
+    primary.await_standby();
+    primary.sql("postgres", "CREATE TABLE t (n int)");
+    for round in 1..=3 {
+        primary.sql("postgres", &format!("INSERT INTO t VALUES ({round})"));
+        primary.kill();
+        assert!(std::net::TcpStream::connect(("127.0.0.1", primary.port())).is_err());
+        assert_eq!(standby.sql("postgres", "SELECT pg_is_in_recovery()"), "t");
+        standby.promote();
+        assert_eq!(standby.sql("postgres", "SELECT count(*), pg_is_in_recovery() FROM t"), format!("{round}|f"));
+        primary.rebuild_from(&standby).unwrap();
+        standby.await_standby();
+        assert_eq!(primary.sql("postgres", "SHOW fsync"), "on");
+        std::mem::swap(&mut primary, &mut standby);
+    }
+    assert_eq!([standby.port(), primary.port()], ports);
+}
+
+#[test]
+fn a_frozen_server_answers_nobody_until_it_goes_on() {
+    let cluster = Cluster::start(Options::default()).unwrap();
+    cluster.freeze();
+    let ask = ["postgres", "SELECT 1"];
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| cluster.sql(ask[0], ask[1]));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!asking.is_finished());
+        cluster.thaw();
+        assert_eq!(asking.join().unwrap(), "1");
+    });
+}
+
 /// This very program again, killed while its cluster runs.
 #[test]
 fn it_does_not_outlive_a_process_that_is_killed() {

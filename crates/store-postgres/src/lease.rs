@@ -14,9 +14,10 @@ impl Leases for PostgresStore {
         let taken = self
             .pool
             .change(
-                "INSERT INTO lease (job, node, held_until) VALUES ($1, $2, $3)
+                "INSERT INTO lease (job, node, held_until) VALUES ($1, $2, $3::bigint)
                  ON CONFLICT (job) DO UPDATE SET node = excluded.node, held_until = excluded.held_until
-                 WHERE lease.node = excluded.node OR lease.held_until <= $4 RETURNING 1",
+                 WHERE lease.node = excluded.node OR lease.held_until <= $4
+                     OR lease.held_until > $3::bigint + 600000 RETURNING 1",
                 &[&job.as_str(), &node.0.as_slice(), &millis(until), &millis(now)],
             )
             .await?;

@@ -83,7 +83,7 @@ async fn end_all(transaction: &Transaction, user: UserId, ids: &[SessionId], now
     // The lock waits for grants that are being given in them, so that the second statement sees those too.
     let locked = transaction
         .all(
-            "SELECT id FROM session WHERE id = ANY($1) AND user_id = $2 AND ended_at IS NULL AND expires_at > $3
+            "SELECT id, expires_at > $3 AS open FROM session WHERE id = ANY($1) AND user_id = $2 AND ended_at IS NULL
              ORDER BY id FOR UPDATE",
             &[&ids, &user.as_bytes().as_slice(), &millis(now)],
         )
@@ -107,7 +107,9 @@ async fn end_all(transaction: &Transaction, user: UserId, ids: &[SessionId], now
             &[&ending, &user.as_bytes().as_slice(), &millis(now), &Event::SignedOut.as_str()],
         )
         .await?;
-    Ok(u32::try_from(ending.len()).unwrap_or(u32::MAX))
+    // What was past its end is ended for good, in case a clock is set back, and does not count.
+    let open = locked.iter().map(|row| get::<bool>(row, "open")).collect::<Result<Vec<_>, _>>()?;
+    Ok(u32::try_from(open.into_iter().filter(|open| *open).count()).unwrap_or(u32::MAX))
 }
 
 /// Note the use of a session beside a deed that has locked a grant. Whoever holds the session's lock ends it, renews it
@@ -207,6 +209,21 @@ async fn end_one(pool: &Pool, user: UserId, id: SessionId, now: Timestamp) -> Re
     Ok(ended)
 }
 
+async fn end_of_cookie(pool: &Pool, secret: HandleHash<kind::Session>, now: Timestamp) -> Result<bool, Fault> {
+    let transaction = pool.begin().await?;
+    let sql = "SELECT user_id, id FROM session WHERE secret = $1 AND ended_at IS NULL";
+    let found = transaction.first(sql, &[&secret.as_bytes().as_slice()]).await?;
+    let ended = match found {
+        Some(row) => {
+            let user = UserId::from_bytes(bytes("session", &row, "user_id")?);
+            end(&transaction, user, SessionId::from_bytes(bytes("session", &row, "id")?), now).await?
+        }
+        None => false,
+    };
+    transaction.commit().await?;
+    Ok(ended)
+}
+
 async fn end_others(pool: &Pool, user: UserId, keep: SessionId, now: Timestamp) -> Result<u32, Fault> {
     let transaction = pool.begin().await?;
     // No session of the user begins meanwhile.
@@ -294,6 +311,14 @@ impl Sessions for PostgresStore {
 
     async fn end_session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
         self.pool.write(|| end_one(&self.pool, user, id, now)).await
+    }
+
+    async fn end_session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        self.pool.write(|| end_of_cookie(&self.pool, secret, now)).await
     }
 
     async fn end_other_sessions(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<u32, Unavailable> {

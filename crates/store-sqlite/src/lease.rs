@@ -16,7 +16,8 @@ impl Leases for SqliteStore {
                 connection,
                 "INSERT INTO lease (job, node, held_until) VALUES (?1, ?2, ?3)
                  ON CONFLICT (job) DO UPDATE SET node = excluded.node, held_until = excluded.held_until
-                 WHERE lease.node = excluded.node OR lease.held_until <= ?4",
+                 WHERE lease.node = excluded.node OR lease.held_until <= ?4
+                     OR lease.held_until > ?3 + 600000",
                 (job.as_str(), node.0, millis(until), millis(now)),
             )?;
             Ok(taken == 1)

@@ -73,23 +73,22 @@ fn has_grants(connection: &Connection, id: SessionId, now: Timestamp) -> Result<
     Ok(found.is_some())
 }
 
-/// End a session and revoke what hangs on it, offline access excepted. SE-16, LO-5. `false`: it had ended.
+/// End a session and revoke what hangs on it, offline access excepted. SE-16, LO-5. `false`: it was over.
 pub(crate) fn end(connection: &Connection, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
-    let ended = change(
+    let ended = first(
         connection,
-        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user_id = ?2 AND ended_at IS NULL AND expires_at > ?3",
+        "UPDATE session SET ended_at = ?3 WHERE id = ?1 AND user_id = ?2 AND ended_at IS NULL RETURNING expires_at > ?3",
         (id.as_bytes(), user.as_bytes(), millis(now)),
+        |row| Cells::of(row).take::<bool>(),
     )?;
-    if ended == 0 {
-        return Ok(false);
-    }
+    let Some(was_open) = ended else { return Ok(false) };
     change(
         connection,
         "UPDATE app_grant SET revoked_at = ?2 WHERE session_id = ?1 AND offline = 0 AND revoked_at IS NULL",
         (id.as_bytes(), millis(now)),
     )?;
     record(connection, now, Event::SignedOut, About { user: Some(user), session: Some(id), ..About::default() })?;
-    Ok(true)
+    Ok(was_open)
 }
 
 /// Whether a session has neither been ended nor reached its overall end: what grants and codes hang on. TE-23. Being
@@ -279,6 +278,22 @@ impl Sessions for SqliteStore {
 
     async fn end_session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
         self.write(move |connection| end(connection, user, id, now)).await
+    }
+
+    async fn end_session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable> {
+        self.write(move |connection| {
+            let sql = "SELECT user_id, id FROM session WHERE secret = ?1 AND ended_at IS NULL";
+            let found = first(connection, sql, [secret.as_bytes()], |row| {
+                let mut cells = Cells::of(row);
+                Ok((UserId::from_bytes(cells.take()?), SessionId::from_bytes(cells.take()?)))
+            })?;
+            found.map_or(Ok(false), |(user, id)| end(connection, user, id, now))
+        })
+        .await
     }
 
     async fn end_other_sessions(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<u32, Unavailable> {

@@ -33,6 +33,8 @@ pub struct NodeId(pub [u8; 16]);
 /// clock that is wrong costs time and nothing else.
 #[async_trait]
 pub trait Leases: Send + Sync {
-    /// Take or renew the lease of a job until `until`. `false`: another node holds it beyond `now`. One conditional write.
+    /// Take or renew the lease of a job until `until`. `false`: another node holds it beyond `now`. A lease that ends ten
+    /// minutes after the one that is asked for was taken by a clock that was wrong, and counts as over. One conditional
+    /// write.
     async fn take_lease(&self, job: Job, node: NodeId, until: Timestamp, now: Timestamp) -> Result<bool, Unavailable>;
 }

@@ -118,9 +118,16 @@ pub trait Sessions: Send + Sync {
     async fn sessions_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Session>, Unavailable>;
     /// Which apps hold live grants of which of the user's sessions.
     async fn apps_of_sessions(&self, user: UserId, now: Timestamp) -> Result<Vec<SessionApp>, Unavailable>;
-    /// End one session of a user and revoke its grants, except those given for offline use. SE-16, LO-5.
-    /// `false`: the user has no such live session.
+    /// End one session of a user and revoke its grants, except those given for offline use. SE-16, LO-5. One that is
+    /// past its end is ended too: a clock may be set back.
+    /// `false`: the user has no such session, or it was past its end or ended already.
     async fn end_session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable>;
+    /// End the session behind a cookie, likewise, however long it was idle. `false`: there is none that was not over.
+    async fn end_session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+        now: Timestamp,
+    ) -> Result<bool, Unavailable>;
     /// End all sessions of a user but one, likewise. Returns how many ended.
     async fn end_other_sessions(&self, user: UserId, keep: SessionId, now: Timestamp) -> Result<u32, Unavailable>;
     /// Sign out everywhere: raise the epoch, which ends sessions, grants, codes and offline access alike. SE-15.

@@ -63,6 +63,9 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 /// Longest wait. TH-4.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 
+/// So much may the clocks of nodes differ. A counter that is further ahead is of before the clock was set back.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
 /// What one attempt does to a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
@@ -77,10 +80,12 @@ pub enum Attempt {
 pub fn attempt(counter: Option<Counter>, rule: LaneRule, now: Timestamp) -> Attempt {
     let fresh = Counter { attempts: 0, window_began: now, blocked_until: None };
     let counter = counter.unwrap_or(fresh);
-    if let Some(until) = counter.blocked_until
-        && now < until
-    {
-        return Attempt::Wait(until.duration_since(now));
+    if let Some(until) = counter.blocked_until {
+        let left = until.duration_since(now);
+        // A block that would last longer than it can was made while the clock was ahead.
+        if left.is_positive() && left <= longest_block(counter.attempts, rule) + SKEW {
+            return Attempt::Wait(left);
+        }
     }
     // A window ends `window` after it began or after its last block, whichever is later: a guesser who waits out each
     // block stays on the longer ones.
@@ -88,20 +93,29 @@ pub fn attempt(counter: Option<Counter>, rule: LaneRule, now: Timestamp) -> Atte
         Penalty::Doubling => counter.blocked_until.unwrap_or(counter.window_began),
         Penalty::RestOfWindow => counter.window_began,
     };
-    let counter = if now.duration_since(counted_from) >= rule.window { fresh } else { counter };
+    let age = now.duration_since(counted_from);
+    let counter = if age >= rule.window || age < -SKEW { fresh } else { counter };
     let attempts = counter.attempts.saturating_add(1);
     if attempts < rule.free {
         return Attempt::Admitted(Counter { attempts, ..counter });
     }
     let wait = match rule.penalty {
-        Penalty::RestOfWindow => rule.window - now.duration_since(counter.window_began),
+        Penalty::RestOfWindow => rule.window - now.duration_since(counter.window_began).max(SignedDuration::ZERO),
+        Penalty::Doubling => longest_block(attempts, rule),
+    };
+    // The attempt itself is admitted; the next one has to wait.
+    Attempt::Admitted(Counter { attempts, blocked_until: now.checked_add(wait).ok(), ..counter })
+}
+
+/// How long a counter with so many attempts is blocked at most.
+fn longest_block(attempts: u32, rule: LaneRule) -> SignedDuration {
+    match rule.penalty {
+        Penalty::RestOfWindow => rule.window,
         Penalty::Doubling => {
             let doublings = attempts.saturating_sub(rule.free).min(7);
             (FIRST_WAIT * (1 << doublings)).min(LONGEST_WAIT)
         }
-    };
-    // The attempt itself is admitted; the next one has to wait.
-    Attempt::Admitted(Counter { attempts, blocked_until: now.checked_add(wait).ok(), ..counter })
+    }
 }
 
 /// A counter after an attempt turned out right; nothing: it is forgotten. TH-7.
@@ -190,6 +204,39 @@ mod tests {
         assert_eq!(succeeded(counter, ADDRESS, OnSuccess::Keep), Some(counter));
         let given_back = succeeded(counter, ADDRESS, OnSuccess::GiveBack).unwrap();
         assert_eq!((given_back.attempts, given_back.blocked_until), (29, None));
+    }
+
+    /// A clock that was ahead and is set right: nobody waits longer than the rule says, give or take the skew of nodes.
+    #[test]
+    fn th4_a_block_of_the_future_lasts_no_longer_than_its_own_length() {
+        for rule in [ACCOUNT, ADDRESS] {
+            let mut counter = None;
+            for _ in 0..rule.free {
+                let Attempt::Admitted(next) = attempt(counter, rule, at(0)) else { panic!() };
+                counter = Some(next);
+            }
+            let Attempt::Wait(wait) = attempt(counter, rule, at(0)) else { panic!() };
+            for skew in [1, 59, 60] {
+                let longer = wait + SignedDuration::from_secs(skew);
+                assert_eq!(attempt(counter, rule, at(-skew)), Attempt::Wait(longer));
+            }
+            for jump in [61, 3600, 86_400] {
+                let Attempt::Admitted(next) = attempt(counter, rule, at(-jump)) else { panic!("{jump} s back") };
+                assert_eq!((next.attempts, next.window_began), (1, at(-jump)));
+            }
+        }
+    }
+
+    /// The same for a window that blocks nobody yet.
+    #[test]
+    fn th4_attempts_of_the_future_are_forgotten() {
+        for rule in [ACCOUNT, ADDRESS] {
+            let Attempt::Admitted(counter) = attempt(None, rule, at(0)) else { panic!() };
+            for (jump, attempts) in [(1, 2), (60, 2), (61, 1), (86_400, 1)] {
+                let Attempt::Admitted(next) = attempt(Some(counter), rule, at(-jump)) else { panic!() };
+                assert_eq!(next.attempts, attempts, "{jump} s back");
+            }
+        }
     }
 
     #[test]

@@ -3,14 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
-use tower::ServiceExt as _;
 
 use crate::invariants;
 use crate::reply::Reply;
@@ -127,7 +125,6 @@ impl<'a> Call<'a> {
     pub async fn send_unchecked(self) -> Reply {
         let mut request =
             Request::builder().method(self.method.clone()).uri(&self.target).body(Body::from(self.body)).unwrap();
-        request.extensions_mut().insert(ConnectInfo(self.peer));
         if let Some(host) = self.host {
             request.headers_mut().insert(header::HOST, host.parse().unwrap());
         }
@@ -135,7 +132,7 @@ impl<'a> Call<'a> {
             request.headers_mut().append(name, value);
         }
         self.server.keep_up().await;
-        let response = self.server.router().oneshot(request).await.unwrap();
+        let response = self.server.front().answer(self.peer, request).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Reply { method: self.method, target: self.target, status: parts.status, headers: parts.headers, body }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::Router;
 use brama_flows::catalog::CurrentCatalog;
 use brama_flows::csrf::CsrfKey;
 use brama_flows::keys::{MasterKey, Purpose, Sealer};
@@ -13,7 +12,7 @@ use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::HashPool;
 use brama_flows::login::throttle::ThrottleKey;
 use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
-use brama_http::{App, Limits, Serving, TrustedProxies};
+use brama_http::{App, Front, Limits, Serving, TrustedProxies};
 use brama_jose::{Algorithm, SigningKey};
 use brama_postgres_cluster::Cluster;
 use brama_protocol::refresh_token::RefreshTokenKey;
@@ -41,7 +40,7 @@ pub struct TestServer {
     pub deployment: Arc<Deployment>,
     /// What the server remembers, for tests that look behind the scenes.
     pub store: Arc<dyn Store>,
-    router: Router,
+    front: Front,
     proxies: TrustedProxies,
     limits: Limits,
     database: Option<Database>,
@@ -160,12 +159,12 @@ impl TestServer {
         });
         let shown = Arc::clone(&clock) as Arc<dyn Clock>;
         let app = App::new(Arc::clone(&deployment), shown, options.look, options.proxies.clone()).unwrap();
-        let router = brama_http::router(Arc::new(app), &[]);
+        let front = Front::new(Arc::new(app), axum::Router::new());
         let server = Self {
             clock,
             deployment,
             store,
-            router,
+            front,
             proxies: options.proxies,
             limits: options.limits,
             database,
@@ -201,9 +200,10 @@ impl TestServer {
         Ctx::new(Arc::clone(&self.deployment), self.clock.now())
     }
 
-    /// The router itself.
-    pub fn router(&self) -> Router {
-        self.router.clone()
+    /// The server without its sockets.
+    #[must_use]
+    pub fn front(&self) -> &Front {
+        &self.front
     }
 
     /// The database, of a server with [`Storage::Disk`].
@@ -251,7 +251,7 @@ impl TestServer {
     fn serve(&self, listener: TcpListener) {
         let serving = Serving {
             listener,
-            router: self.router(),
+            front: self.front.clone(),
             proxies: self.proxies.clone(),
             limits: self.limits,
             grace: Duration::from_secs(1),

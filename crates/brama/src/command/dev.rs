@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use brama_config::Profile;
+use brama_http::Front;
 
 use crate::boot;
 use crate::command::ServerFlags;
@@ -25,9 +26,9 @@ pub(crate) async fn run(flags: &ServerFlags) -> Result<(), Failure> {
     let account = seed::account(config, &deployment).await?;
     seed::client(config, &deployment).await?;
     let demo = demo::router(config, &account)?;
-    let router = brama_http::router(boot::app(config, Arc::clone(&deployment), true)?, &[]).merge(demo);
+    let front = Front::new(boot::app(config, Arc::clone(&deployment), true)?, demo);
     boot::keep_up(&deployment)?;
     terminal::message(&banner::text(config, &account, new, began.elapsed()));
-    brama_http::serve(boot::serving(config, listener, router), edge::asked_to_end()).await;
+    brama_http::serve(boot::serving(config, listener, front), edge::asked_to_end()).await;
     Ok(())
 }

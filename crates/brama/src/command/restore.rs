@@ -1,7 +1,7 @@
 //! `brama restore`: a backup in the place of the database. It brings back accounts, apps and keys, and nothing that was
 //! begun: what was revoked or spent after the backup is not known any more, so everybody signs in again.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use brama_config::{Config, DatabaseUrl, PostgresUrl};
@@ -12,6 +12,7 @@ use brama_store_sqlite::transfer::{self as sqlite, Inspection, SqliteSource};
 use brama_store_sqlite::{OpenError, SqliteStore};
 use clap::Args;
 use jiff::Timestamp;
+use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::command::Place;
 use crate::database::postgres;
@@ -103,42 +104,85 @@ fn the_key_fits(config: &Config, backup: &Inspection) -> Result<(), Failure> {
 
 /// Make the new file beside the old one, then let them change places. Where the old one is now.
 fn into_sqlite(file: &Path, path: &Path, replace: bool, now: Timestamp) -> Result<Option<PathBuf>, Failure> {
-    let url = DatabaseUrl::Sqlite(path.to_owned());
     if let Some(folder) = path.parent() {
         master_key::make_folder(folder)?;
     }
-    let old = path.try_exists()?;
     // Held until the end: no server starts on the old file meanwhile.
-    let held = if old { hold(path, replace)? } else { None };
-    let empty = held.as_ref().map(sqlite::Held::rows).transpose()? == Some(0);
-    let kept = old && !empty;
-    if kept && !replace {
-        return Err(moving::has_rows(&url, "--replace"));
-    }
+    let old = hold(path, replace)?;
     let partial = Partial::create(path)?;
     sqlite::duplicate(file, partial.path())?;
     SqliteStore::migrate(partial.path(), now)?;
     sqlite::sign_everybody_out(partial.path(), now)?;
     sqlite::close_up(partial.path())?;
-    let aside = beside(path, &now.strftime("before-restore-%Y%m%dT%H%M%SZ").to_string());
-    if kept {
-        if aside.try_exists()? {
-            let what = format!("{} exists", aside.display());
-            return Err(Trouble::new("B1207", what, "wait a second, then run the command again").into());
+    let aside = match &old {
+        Old::None | Old::Empty(_) => None,
+        Old::Sound(_) | Old::Damaged(_) => {
+            let aside = beside(path, &now.strftime("before-restore-%Y%m%dT%H%M%S.%3fZ").to_string());
+            keep(path, &aside, matches!(old, Old::Damaged(_)))?;
+            Some(aside)
         }
-        if held.is_none() {
-            // A damaged database takes its log along.
-            for more in ["-wal", "-shm"] {
-                if with(path, more).try_exists()? {
-                    fs::rename(with(path, more), with(&aside, more))?;
-                }
+    };
+    partial.replace(path)?;
+    drop(old);
+    Ok(aside)
+}
+
+/// The database that is there, which nobody can open as long as this value lives.
+enum Old {
+    /// There is none.
+    None,
+    /// It has no rows.
+    Empty(#[expect(dead_code, reason = "held, never read")] sqlite::Held),
+    /// It has rows.
+    Sound(#[expect(dead_code, reason = "held, never read")] sqlite::Held),
+    /// It cannot be read. SQLite does not touch it any more; this is the file, locked.
+    Damaged(#[expect(dead_code, reason = "held, never read")] File),
+}
+
+/// Keep the old database for ourselves, if it may be replaced.
+fn hold(path: &Path, replace: bool) -> Result<Old, Failure> {
+    if !path.try_exists()? {
+        return Ok(Old::None);
+    }
+    let url = DatabaseUrl::Sqlite(path.to_owned());
+    // Looking changes nothing; what is damaged is kept as it is.
+    let rows = match sqlite::inspect(path) {
+        Ok(found) => found.rows,
+        Err(OpenError::Unfinished { .. }) => u64::MAX,
+        Err(OpenError::Unusable { .. }) if replace => return lock(path, &url).map(Old::Damaged),
+        Err(error) => return Err(moving::in_use(&url, error)),
+    };
+    let held = || sqlite::hold(path).map_err(|error| moving::in_use(&url, error));
+    match (rows, replace) {
+        (0, _) => held().map(Old::Empty),
+        (_, true) => held().map(Old::Sound),
+        (_, false) => Err(moving::has_rows(&url, "--replace")),
+    }
+}
+
+/// The locks of SQLite are those of POSIX: a server that has the file open holds one, be the file damaged or not.
+fn lock(path: &Path, url: &DatabaseUrl) -> Result<File, Failure> {
+    let file = File::options().read(true).write(true).open(path)?;
+    match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(_) => Err(moving::in_use(url, OpenError::Locked { path: path.to_owned() })),
+    }
+}
+
+/// Give the old file a second name. What is damaged takes its log along.
+fn keep(path: &Path, aside: &Path, damaged: bool) -> Result<(), Failure> {
+    if aside.try_exists()? {
+        let what = format!("{} exists", aside.display());
+        return Err(Trouble::new("B1207", what, "run the command again").into());
+    }
+    if damaged {
+        for more in ["-wal", "-shm"] {
+            if with(path, more).try_exists()? {
+                fs::rename(with(path, more), with(aside, more))?;
             }
         }
-        fs::hard_link(path, &aside).or_else(|_| fs::rename(path, &aside))?;
     }
-    partial.replace(path)?;
-    drop(held);
-    Ok(kept.then_some(aside))
+    Ok(fs::hard_link(path, aside).or_else(|_| fs::rename(path, aside))?)
 }
 
 /// Everything in one transaction: the database is the old one or the restored one, never a part.
@@ -165,13 +209,4 @@ async fn into_postgres(
     target.begin_restore().await.map_err(stopped)?;
     copy::rows(&mut source, &mut target, &mut Progress::start()).await.map_err(stopped)?;
     target.restored(now).await.map_err(stopped)
-}
-
-/// Keep the old database for ourselves. One that is damaged cannot be kept, and may be replaced all the same.
-fn hold(path: &Path, replace: bool) -> Result<Option<sqlite::Held>, Failure> {
-    match sqlite::hold(path) {
-        Ok(held) => Ok(Some(held)),
-        Err(OpenError::Unusable { .. }) if replace => Ok(None),
-        Err(error) => Err(moving::in_use(&DatabaseUrl::Sqlite(path.to_owned()), error)),
-    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use brama_config::{Code, Config, Loaded, Profile};
 use brama_flows::Deployment;
+use brama_http::Front;
 use brama_protocol::client::Client;
 use brama_protocol::handle::{Handle, kind};
 use brama_store::client::ClientRecord;
@@ -37,10 +38,10 @@ pub(crate) async fn run(flags: &Flags) -> Result<(), Failure> {
     let store = database::open(config, if flags.migrate { Migrate::Always } else { Migrate::OnlyNew }).await?;
     let deployment = boot::deployment(config, store, &master).await?;
     declare(&deployment, config, clients).await?;
-    let router = brama_http::router(boot::app(config, Arc::clone(&deployment), false)?, &[]);
+    let front = Front::new(boot::app(config, Arc::clone(&deployment), false)?, axum::Router::new());
     boot::keep_up(&deployment)?;
     tracing::info!(address = %config.server.listen, issuer = config.public_url.as_str(), version = env!("CARGO_PKG_VERSION"), "ready");
-    brama_http::serve(boot::serving(config, listener, router), edge::asked_to_end()).await;
+    brama_http::serve(boot::serving(config, listener, front), edge::asked_to_end()).await;
     Ok(())
 }
 

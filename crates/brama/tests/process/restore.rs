@@ -286,18 +286,29 @@ fn what_cannot_be_restored_is_refused_and_changes_nothing() {
     drop(scratch.serve());
 }
 
-/// What a restore is most needed for.
+/// What a restore is most needed for: with the log of a killed server beside it, and without.
 #[test]
 fn a_database_that_is_damaged_is_moved_aside() {
-    let (scratch, server) = site();
-    scratch.run(&BACKUP).succeeded();
-    drop(server);
-    let garbage = "kalyna ".repeat(4096);
-    scratch.write("data/brama.db", &garbage);
-    scratch.run(&RESTORE).refused(1, "B1201", &["not a database"]);
-    scratch.run(&REPLACE).succeeded();
-    assert_eq!(number(&scratch, "SELECT count(*) FROM user"), 1);
-    let kept: Vec<_> = files(&scratch).into_iter().filter(|(name, _)| name.contains("before-restore")).collect();
-    assert!(kept.iter().any(|(_, bytes)| bytes == garbage.as_bytes()), "the damaged one is gone");
-    drop(scratch.serve());
+    for log in [true, false] {
+        let (scratch, server) = site();
+        scratch.run(&BACKUP).succeeded();
+        let before = fs::read(scratch.path("data/brama.db")).unwrap();
+        fs::write(scratch.path("data/brama.db"), vec![0xa5; before.len()]).unwrap();
+        scratch.run(&REPLACE).refused(1, "B1234", &["stop the server"]);
+        server.kill();
+        if !log {
+            for name in ["data/brama.db-wal", "data/brama.db-shm"] {
+                let _ = fs::remove_file(scratch.path(name));
+            }
+        }
+        let garbage = "kalyna ".repeat(4096);
+        scratch.write("data/brama.db", &garbage);
+        scratch.run(&RESTORE).refused(1, "B1201", &["data/brama.db"]);
+        scratch.run(&REPLACE).succeeded();
+        assert_eq!(number(&scratch, "SELECT count(*) FROM user"), 1);
+        assert_eq!(number(&scratch, "SELECT count(*) FROM audit WHERE event = 'restored'"), 1);
+        let kept: Vec<_> = files(&scratch).into_iter().filter(|(name, _)| name.contains("before-restore")).collect();
+        assert!(kept.iter().any(|(_, bytes)| bytes == garbage.as_bytes()), "the damaged one is gone");
+        drop(scratch.serve());
+    }
 }

@@ -5,17 +5,15 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::response::{IntoResponse as _, Response};
 use http::{Request, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::Service as _;
 
 use crate::address::TrustedProxies;
+use crate::front::Front;
 use crate::serve::places::{Place, Places};
 use crate::serve::pulse::Pulse;
 
@@ -61,7 +59,7 @@ impl House {
 
 /// What answers the requests of one connection.
 pub(super) fn service(
-    router: Router,
+    front: Arc<Front>,
     peer: SocketAddr,
     pulse: Arc<Pulse>,
     house: Arc<House>,
@@ -74,16 +72,14 @@ pub(super) fn service(
     service_fn(move |request: Request<Incoming>| {
         let in_flight = pulse.begin(request.version() == Version::HTTP_2);
         let room = house.admit(peer.ip(), &request);
-        let mut router = router.clone();
+        let front = Arc::clone(&front);
         async move {
             let _in_flight = in_flight;
             let _room = match room {
                 Ok(room) => room,
                 Err(status) => return Ok((status, [(header::RETRY_AFTER, "1")]).into_response()),
             };
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.call(request).await
+            Ok(front.answer(peer, request.map(Body::new)).await)
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Deadlines of connections, by a clock that jumps whenever everybody waits.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use axum::Router;
 use axum::body::Body;
 use http::Request;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -37,7 +38,8 @@ impl Guest {
         });
         let house = Arc::new(House::new(TrustedProxies::default(), 100, 100));
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-        tokio::spawn(connection(theirs, peer, router, house, Limits::default(), watched));
+        let front = Arc::new(Front::bare(router));
+        tokio::spawn(connection(theirs, peer, front, house, Limits::default(), watched));
         Self { stream, began: Instant::now(), mood }
     }
 

@@ -128,17 +128,7 @@ pub fn close_up(path: &Path) -> Result<(), OpenError> {
 
 /// A database file that no other process can open as long as this value lives; there is no log beside it.
 pub struct Held {
-    connection: Connection,
-}
-
-impl Held {
-    /// Rows of all its tables.
-    ///
-    /// # Errors
-    /// [`Unavailable`].
-    pub fn rows(&self) -> Result<u64, Unavailable> {
-        count_rows(&self.connection, &tables(&self.connection)?)
-    }
+    _connection: Connection,
 }
 
 /// Keep a database file for oneself.
@@ -162,7 +152,7 @@ pub fn hold(path: &Path) -> Result<Held, OpenError> {
         return Err(locked());
     }
     connection.execute_batch("BEGIN EXCLUSIVE").map_err(|error| refused(path, &error))?;
-    Ok(Held { connection })
+    Ok(Held { _connection: connection })
 }
 
 /// The file and its name in the folder are on the disk.

@@ -274,8 +274,9 @@ impl Reader {
     /// The last flush of this thread was not that of a commit, if it now writes into the database file, or if it goes on
     /// in the log after that flush has covered the log's new header.
     fn look_back(&mut self, goes_on_in_the_log: bool) {
-        let Some([.., before, last]) = self.of_thread.get(&self.thread).map(Vec::as_slice) else { return };
-        let header = matches!(self.ops[*before], Op::Write { offset: 0, .. });
+        let mut of_thread = self.of_thread.get(&self.thread).into_iter().flatten().rev();
+        let Some(last) = of_thread.next() else { return };
+        let header = of_thread.next().is_some_and(|before| matches!(self.ops[*before], Op::Write { offset: 0, .. }));
         if let Op::Flushed { every_commit, .. } = &mut self.ops[*last]
             && (header || !goes_on_in_the_log)
         {

@@ -160,7 +160,7 @@ impl World {
         self.say(facts, Moment::Begun);
         let done = deed.await;
         self.say(facts, Moment::Acknowledged);
-        if self.acknowledged.fetch_add(1, Ordering::Relaxed) % CHECKPOINT == 0
+        if self.acknowledged.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECKPOINT)
             && let Some(other) = &*self.other.lock().unwrap()
         {
             other.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).unwrap();

@@ -11,6 +11,8 @@ list!["session_end":
     se16_only_the_owner_ends_a_session,
     se16_a_session_ends_once,
     se16_what_is_not_live_is_not_ended,
+    se16_what_is_over_stays_over_when_a_clock_is_set_back,
+    se16_a_cookie_ends_its_session_however_long_it_was_idle,
     se13_ending_the_others_keeps_one,
     se13_ending_the_others_reaches_idle_ones,
     se15_signing_out_everywhere_ends_everything,
@@ -33,6 +35,29 @@ async fn se16_lo5_ending_a_session_ends_what_hangs_on_it(w: World) {
     assert_eq!(left.iter().map(|session| session.id).collect::<Vec<_>>(), [elsewhere.session]);
     let rows = w.audited(who.user, Event::SignedOut).await;
     assert_eq!(rows.iter().map(|row| (row.at, row.session)).collect::<Vec<_>>(), [(at(5), Some(who.session))]);
+}
+
+async fn se16_what_is_over_stays_over_when_a_clock_is_set_back(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    let grant = w.grant(who, &shop).await;
+    // The clock is far ahead: the session is past its end, and its owner signs out nevertheless.
+    assert!(!w.store.end_session(who.user, who.session, at(1000 * DAY)).await.unwrap());
+    assert!(!w.session_lives(who, 5).await);
+    assert!(!w.grant_stands(grant.id, 5).await);
+}
+
+async fn se16_a_cookie_ends_its_session_however_long_it_was_idle(w: World) {
+    let shop = w.client("shop").await;
+    let (who, elsewhere) = (w.signed_in("olena").await, w.signed_in("taras").await);
+    let grant = w.grant(who, &shop).await;
+    assert!(!w.store.end_session_of_cookie(w.hash(), at(5)).await.unwrap());
+    let idle = at(DAY + 5);
+    assert!(w.store.find_session(who.secret, idle).await.unwrap().is_none());
+    assert!(w.store.end_session_of_cookie(who.secret, idle).await.unwrap());
+    assert!(!w.store.end_session_of_cookie(who.secret, idle).await.unwrap());
+    assert!(!w.grant_stands(grant.id, 5).await);
+    assert!(!w.session_lives(who, 5).await && w.session_lives(elsewhere, 5).await);
 }
 
 async fn se16_only_the_owner_ends_a_session(w: World) {
