@@ -36,8 +36,8 @@ use crate::report::{Report, Settings};
 use crate::rows::{Runner, Skeleton, Visitors};
 use crate::site::{Database, Site};
 
-/// Accounts in the database of the operations.
-const ACCOUNTS: u64 = 10_000;
+/// Accounts in the database of the operations: as many as the skeleton has rows.
+const ACCOUNTS: u64 = skeleton::ROWS as u64;
 /// Sign-ins at the same time, for [`isolation`].
 const CROWD: usize = 500;
 
@@ -112,10 +112,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }
         return Ok(());
     }
+    let most = usize::try_from(site::NATIVES)?;
+    if !(1..=most).contains(&arguments.connections) {
+        anyhow::bail!("--connections must be 1 to {most}");
+    }
     let seconds = if arguments.quick { 0.4 } else { arguments.seconds };
     let plan = Plan {
         time: Duration::try_from_secs_f64(seconds)?,
-        connections: arguments.connections.max(1),
+        connections: arguments.connections,
         placement: Placement::new(!arguments.unpinned)?,
     };
     // One thread: the generator has one core.

@@ -12,6 +12,7 @@ use crate::pieces;
 use crate::placement::Placement;
 use crate::process::{Server, free_port};
 use crate::site::{App, People, Site, client_credentials};
+use crate::skeleton;
 use crate::visits::{ByBody, ByCookie, CodeFlow, Repeated, SignIn, access_token, length, skeleton_token};
 use crate::wire::{Place, Request};
 
@@ -203,13 +204,16 @@ impl Visitors {
     /// Gather them. Nobody has to sign in for it.
     pub(crate) async fn gather(site: &Site, skeleton: &Skeleton, plan: &Plan) -> anyhow::Result<Self> {
         let (place, bare, people): (_, _, &People) = (&site.place, &skeleton.place, &site.people);
-        let many = 0..plan.connections as u64;
-        // A person for every visitor, and none for two operations.
-        let (cookie, alone, flow) = (0, plan.connections as u64, plan.connections as u64 + 1);
+        let visitors = plan.connections as u64;
+        let many = 0..visitors;
+        // All over the table, in ours and in the skeleton's; nobody takes part in two operations.
+        let nth = |visitor| people.spread(visitor, visitors);
+        let flow = |visitor| nth(visitor) + 1;
+        let alone = nth(visitors / 2) + 2;
         let its_token = skeleton_token(bare).await?;
         let mut users = Vec::new();
         for number in many.clone() {
-            let token = access_token(place, people, number + flow).await?;
+            let token = access_token(place, people, flow(number)).await?;
             users.push(Repeated::userinfo(place, "/userinfo", &token));
         }
         let pair = |path: &str, its: &str| {
@@ -219,7 +223,7 @@ impl Visitors {
         // As long as the server's own: the same credentials in the same form.
         let its_request = String::from_utf8(client_credentials(bare))?.replacen("/oauth2/token", "/cc", 1).into_bytes();
         Ok(Self {
-            token: access_token(place, people, flow).await?,
+            token: access_token(place, people, flow(0)).await?,
             discovery: pair("/.well-known/openid-configuration", "/discovery"),
             jwks: pair("/oauth2/jwks", "/jwks"),
             machines: (
@@ -227,20 +231,20 @@ impl Visitors {
                 many.clone().map(|_| Repeated::new(bare, its_request.clone())).collect(),
             ),
             cookie: (
-                many.clone().map(|number| ByCookie::of(place, people, number + cookie)).collect(),
-                many.clone().map(|number| ByCookie::of_skeleton(bare, number)).collect(),
+                many.clone().map(|number| ByCookie::of(place, people, nth(number))).collect(),
+                many.clone().map(|number| ByCookie::of_skeleton(bare, nth(number))).collect(),
             ),
             alone: (vec![ByCookie::of(place, people, alone)], vec![ByCookie::of_skeleton(bare, alone)]),
             body: (
-                many.clone().map(|number| ByBody::of(place, people, App::NativePlain, number)).collect(),
-                many.clone().map(|number| ByBody::of_skeleton(bare, number)).collect(),
+                many.clone().map(|number| ByBody::of(place, people, App::NativePlain, nth(number))).collect(),
+                many.clone().map(|number| ByBody::of_skeleton(bare, nth(number))).collect(),
             ),
             id_token: (
-                many.clone().map(|number| ByBody::of(place, people, App::Native, number)).collect(),
-                many.clone().map(|number| ByBody::of_skeleton(bare, number)).collect(),
+                many.clone().map(|number| ByBody::of(place, people, App::Native, nth(number))).collect(),
+                many.clone().map(|number| ByBody::of_skeleton(bare, nth(number))).collect(),
             ),
             userinfo: (users, many.clone().map(|_| Repeated::userinfo(bare, "/userinfo", &its_token)).collect()),
-            code_flow: many.map(|number| CodeFlow::of(place, number + flow)).collect(),
+            code_flow: many.map(|number| CodeFlow::of(place, flow(number))).collect(),
             // One hash at work and as many waiting as always fit: the server refuses more, on purpose.
             sign_in: (0..plan.placement.server_cores() as u64 * 3).map(|number| SignIn::new(place, number)).collect(),
             place: place.clone(),
@@ -273,7 +277,9 @@ impl Visitors {
 pub(crate) async fn no_group(plan: &Plan, lengths: (usize, usize)) -> anyhow::Result<Sample> {
     let folder = tempfile::tempdir()?;
     let skeleton = Skeleton::start(folder.path(), lengths, false, &plan.placement)?;
-    let many = 0..plan.connections as u64;
-    let mut visitors: Vec<_> = many.map(|number| ByCookie::of_skeleton(&skeleton.place, number)).collect();
+    let visitors = plan.connections as u64;
+    let far = u64::from(skeleton::ROWS) / visitors;
+    let mut visitors: Vec<_> =
+        (0..visitors).map(|number| ByCookie::of_skeleton(&skeleton.place, number * far)).collect();
     load::run(&mut visitors, plan, Some(&skeleton.server)).await
 }

@@ -214,6 +214,7 @@ mod tests {
             at_least: true,
             unit: Unit::Percent,
             met,
+            sure: true,
         };
         let size = |grants, cost| Size {
             grants,

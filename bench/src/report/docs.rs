@@ -91,7 +91,7 @@ fn machine(report: &Report, out: &mut String) -> std::fmt::Result {
 fn targets(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| What | target | found | by CPU time | rounds | |\n| --- | --: | --: | --: | --: | --- |")?;
     for target in &report.targets {
-        let met = if target.met { "met" } else { "**not met**" };
+        let met = if target.sure && !target.met { "**not met**" } else { target.verdict() };
         let (bound, found, cpu) = (target.bound(), target.unit.show(target.found), target.by_cpu());
         writeln!(out, "| {} | {bound} | {found} | {cpu} | {} | {met} |", target.what, target.range())?;
     }

@@ -16,6 +16,7 @@ pub(crate) use self::targets::{Target, judge};
 
 use crate::isolation::Isolation;
 use crate::machine::Machine;
+use crate::measured::{median, middle};
 use crate::postgres::Postgres;
 use crate::rows::Row;
 use crate::sizes::Size;
@@ -62,7 +63,22 @@ pub(crate) struct Report {
     pub(crate) targets: Vec<Target>,
 }
 
+/// Part of its core that a server under load has on a quiet machine.
+const QUIET: f64 = 0.85;
+
 impl Report {
+    /// Part of its core that the server had, in the middle of the operations that load it; nothing if it had no core.
+    fn server_core(&self) -> Option<f64> {
+        let loaded = self.rows.iter().filter(|row| !row.bare.is_empty() && row.at_once == self.settings.connections);
+        let busy = median(loaded.map(|row| middle(&row.ours).server_busy));
+        (self.settings.pinned && busy.is_finite()).then_some(busy)
+    }
+
+    /// Whether nobody else ran where the server did, as far as that can be told.
+    fn is_quiet(&self) -> bool {
+        self.server_core().is_none_or(|busy| busy >= QUIET)
+    }
+
     /// The row of a name.
     pub(crate) fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)

@@ -6,7 +6,7 @@ use super::number::{count, mib, percent, rows, time};
 use super::targets::{Target, Unit};
 use super::{Report, Settings};
 use crate::machine::Machine;
-use crate::measured::{Sample, median, middle};
+use crate::measured::{Sample, middle};
 
 impl Unit {
     /// A number of this unit.
@@ -27,6 +27,15 @@ impl Target {
         format!("{} {}", if self.at_least { "≥" } else { "≤" }, self.unit.show(self.bound))
     }
 
+    /// Whether it was reached.
+    pub(super) fn verdict(&self) -> &'static str {
+        match (self.sure, self.met) {
+            (false, _) => "unsure",
+            (true, true) => "met",
+            (true, false) => "NOT MET",
+        }
+    }
+
     /// The ratio by CPU time.
     pub(super) fn by_cpu(&self) -> String {
         self.by_cpu.map_or_else(String::new, |ratio| self.unit.show(ratio))
@@ -35,18 +44,6 @@ impl Target {
     /// The range of the rounds.
     pub(super) fn range(&self) -> String {
         self.range.map_or_else(String::new, |(low, high)| format!("{} … {}", self.unit.show(low), self.unit.show(high)))
-    }
-}
-
-/// Part of its core that a server under load has on a quiet machine.
-const QUIET: f64 = 0.85;
-
-impl Report {
-    /// Part of its core that the server had, in the middle of the operations that load it; nothing if it had no core.
-    pub(super) fn server_core(&self) -> Option<f64> {
-        let loaded = self.rows.iter().filter(|row| !row.bare.is_empty() && row.at_once == self.settings.connections);
-        let busy = median(loaded.map(|row| middle(&row.ours).server_busy));
-        (self.settings.pinned && busy.is_finite()).then_some(busy)
     }
 }
 
@@ -101,11 +98,11 @@ impl fmt::Display for Report {
         }
         writeln!(f, "\n{:65} {:>9} {:>9} {:>9}", "target", "", "found", "by CPU")?;
         for target in &self.targets {
-            let met = if target.met { "met" } else { "NOT MET" };
+            let met = target.verdict();
             let (bound, found, cpu) = (target.bound(), target.unit.show(target.found), target.by_cpu());
             writeln!(f, "{:65} {bound:>9} {found:>9} {cpu:>9}  {met:7}  {}", target.what, target.range())?;
         }
-        if let Some(busy) = self.server_core().filter(|busy| *busy < QUIET) {
+        if let Some(busy) = self.server_core().filter(|_| !self.is_quiet()) {
             writeln!(
                 f,
                 "\nThe server had {} of its core under load: something else ran there. Rates are too low; ratios by CPU time say more.",

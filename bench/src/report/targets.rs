@@ -26,6 +26,8 @@ pub(crate) struct Target {
     pub(crate) unit: Unit,
     /// Whether it was reached.
     pub(crate) met: bool,
+    /// Whether that can be said: on a busy machine not where the rounds, or rate and CPU time, disagree about it.
+    pub(crate) sure: bool,
 }
 
 /// How a number is to be read.
@@ -40,6 +42,18 @@ pub(crate) enum Unit {
     Mib,
     /// Milliseconds.
     Millis,
+}
+
+impl Target {
+    fn is_sure(&self) -> bool {
+        let agrees = |found: f64| reached(found, self.bound, self.at_least) == self.met;
+        let all = self.range.is_none_or(|(low, high)| agrees(low) && agrees(high));
+        all && self.by_cpu.is_none_or(agrees) && self.unit != Unit::Millis
+    }
+}
+
+fn reached(found: f64, bound: f64, at_least: bool) -> bool {
+    if at_least { found >= bound } else { found <= bound }
 }
 
 /// Ratios of two figures, round by round: so what else the machine did in a round hits both.
@@ -68,7 +82,8 @@ impl Judge<'_> {
             bound,
             at_least,
             unit,
-            met: if at_least { found >= bound } else { found <= bound },
+            met: reached(found, bound, at_least),
+            sure: true,
         });
     }
 
@@ -178,6 +193,9 @@ pub(crate) fn judge(report: &Report) -> Vec<Target> {
         judge.add("refresh on PostgreSQL, of pgbench's bare statement", &found, 0.7, true, Unit::Percent);
     }
     judge.sizes();
+    if !report.is_quiet() {
+        judge.targets.iter_mut().for_each(|target| target.sure = target.is_sure());
+    }
     judge.targets
 }
 
@@ -228,6 +246,27 @@ mod tests {
         assert!((tail.found - 4.0).abs() < 1e-9 && tail.met && !tail.at_least);
         let flow = found(&targets, "code flow");
         assert!((flow.found - 0.1).abs() < 1e-9 && !flow.met);
+    }
+
+    #[test]
+    fn a_busy_machine_makes_only_those_sure_whose_figures_agree() {
+        let mut rows = vec![
+            row(rows::DISCOVERY, &[95.0, 80.0, 93.0], &[100.0; 3]),
+            row(rows::JWKS, &[95.0, 96.0, 93.0], &[100.0; 3]),
+            row(rows::REFRESH_COOKIE, &[99.0; 3], &[100.0; 3]),
+        ];
+        // By CPU time it is far from the skeleton.
+        rows.iter_mut().filter(|row| row.name == rows::REFRESH_COOKIE).flat_map(|row| &mut row.ours).for_each(
+            |sample| {
+                sample.cpu_us = 30.0;
+            },
+        );
+        let mut report = Report { rows, ..Report::default() };
+        assert!(judge(&report).iter().all(|target| target.sure));
+        report.settings = crate::report::Settings { pinned: true, connections: 64, ..Default::default() };
+        let targets = judge(&report);
+        let sure = |what| found(&targets, what).sure;
+        assert_eq!([sure("discovery"), sure("key set"), sure("refresh by cookie")], [false, true, false]);
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub(super) fn fill(psql: &Psql<'_>, people: &People) -> anyhow::Result<()> {
 fn table(
     input: &mut dyn std::io::Write,
     into: &str,
-    numbers: std::ops::Range<u64>,
+    numbers: impl Iterator<Item = u64>,
     row: impl Fn(u64, &mut String) -> std::fmt::Result,
 ) -> anyhow::Result<()> {
     writeln!(input, "COPY {into} FROM STDIN;")?;

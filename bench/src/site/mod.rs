@@ -18,7 +18,7 @@ use brama_flows::keys::MasterKey;
 use tempfile::TempDir;
 
 pub(crate) use self::copy::Psql;
-pub(crate) use self::people::{App, People};
+pub(crate) use self::people::{App, NATIVES, People};
 pub(crate) use self::sqlite::Disk;
 
 use self::people::Keys;

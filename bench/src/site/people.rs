@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use super::{BROWSER, NATIVE, PASSWORD};
 use crate::{machine, pieces};
 
-/// People that have grants of the native app too.
-const NATIVES: u64 = 512;
+/// People that have grants of the native app too, evenly among all; also the most visitors of an operation.
+pub(crate) const NATIVES: u64 = 1024;
 /// An hour, milliseconds.
 const HOUR: i64 = 3_600_000;
 
@@ -90,11 +90,22 @@ impl People {
     }
 
     /// The numbers of those with grants of an app.
-    pub(super) fn with(&self, app: App) -> std::ops::Range<u64> {
+    pub(super) fn with(&self, app: App) -> std::iter::StepBy<std::ops::Range<u64>> {
         match app {
-            App::Browser => 0..self.count,
-            App::Native | App::NativePlain => 0..self.count.min(NATIVES),
+            App::Browser => (0..self.count).step_by(1),
+            App::Native | App::NativePlain => (0..self.count).step_by(usize::try_from(self.stride()).unwrap_or(1)),
         }
+    }
+
+    /// From one person with grants of the native app to the next.
+    fn stride(&self) -> u64 {
+        (self.count / NATIVES).max(1)
+    }
+
+    /// One of those people for each of so many visitors, evenly over the table: neighbours share pages, and updating them
+    /// would be too easy.
+    pub(crate) fn spread(&self, visitor: u64, visitors: u64) -> u64 {
+        visitor * (NATIVES / visitors.max(1)).max(1) * self.stride()
     }
 
     /// When a person came, milliseconds: one after the other during the hour before the filling.
@@ -210,7 +221,19 @@ mod tests {
         let row = format!("password/sealed/{}", people.user(7));
         let phc = sealer.open(&row, &people.sealed(7).unwrap()).unwrap();
         assert!(phc.starts_with(b"$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert_eq!(people.with(App::Native), 0..512);
-        assert_eq!(people.with(App::Browser), 0..1000);
+        assert_eq!(people.with(App::Browser).count(), 1000);
+    }
+
+    #[test]
+    fn visitors_are_spread_over_those_who_have_grants_of_every_app() {
+        let people = People { count: 10_000, now: 0, keys: None };
+        let natives: std::collections::BTreeSet<u64> = people.with(App::Native).collect();
+        for visitors in [1, 64, 1000, NATIVES] {
+            let numbers: Vec<u64> = (0..visitors).map(|visitor| people.spread(visitor, visitors)).collect();
+            assert!(numbers.iter().all(|number| natives.contains(number)));
+            assert!(numbers.is_sorted() && numbers.windows(2).all(|two| two.first() != two.last()));
+            let last = numbers.last().copied().unwrap();
+            assert!(visitors == 1 || last > 8_000 && last < 10_000 - 2, "{visitors}: {last}");
+        }
     }
 }

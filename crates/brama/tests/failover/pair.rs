@@ -57,9 +57,14 @@ impl Pair {
 
     /// The old primary, which is dead, becomes the standby; when this returns, every commit waits for it.
     pub(crate) fn rebuild(&self) {
+        let t = std::time::Instant::now();
+        self.primary.sql("postgres", "CHECKPOINT");
+        println!("checkpoint {:?}", t.elapsed());
         self.standby.rebuild_from(&self.primary).unwrap();
+        println!("rebuilt {:?}", t.elapsed());
         self.primary.wait_for_standbys(true);
         self.primary.await_standby();
+        println!("sync {:?}", t.elapsed());
     }
 
     /// The old primary, which hangs, is killed.

@@ -6,7 +6,7 @@ pub(crate) mod page;
 
 use axum::response::{IntoResponse as _, Response};
 use brama_protocol::bearer::{Challenge, ErrorCode};
-use brama_protocol::error::{CLIENT_UNAUTHENTICATED, Refusal, SCOPE_SHORT, TOKEN_MALFORMED};
+use brama_protocol::error::{CLIENT_UNAUTHENTICATED, Refusal, SCOPE_SHORT, STORAGE, TOKEN_MALFORMED};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
@@ -126,7 +126,8 @@ fn challenge(speech: Speech, status: StatusCode, refusal: &Refusal) -> Option<St
 fn log(incoming: &Incoming, refusal: &Refusal) {
     let row = refusal.row;
     let detail = refusal.detail.as_deref().unwrap_or_default();
-    if row.status >= 500 && row.status != 503 {
+    // Being busy is ordinary; a storage that fails is not, though both are 503.
+    if row == &STORAGE || (row.status >= 500 && row.status != 503) {
         tracing::error!(code = row.id, error = row.error, detail, request = incoming.request_id);
     } else {
         tracing::info!(code = row.id, error = row.error, detail, request = incoming.request_id);
