@@ -91,11 +91,13 @@ fn draw_bar(area: &Area<'_>, bar: &Bar, y: i32) -> anyhow::Result<()> {
     let filled = |colour: RGBColor| ShapeStyle::from(&colour).filled();
     area.draw(&Text::new(bar.label.clone(), (LEFT - 10, middle), text(13, HPos::Right))).map_err(failed)?;
     area.draw(&Rectangle::new([(LEFT, y), (end, y + ROW - 8)], filled(bar.colour))).map_err(failed)?;
+    let mut free = end.max(LEFT);
     if let Some(mark) = bar.mark {
         let x = LEFT + (mark.clamp(0.0, 1.0) * LENGTH) as i32;
         area.draw(&Rectangle::new([(x - 1, y - 3), (x + 1, y + ROW - 5)], filled(INK))).map_err(failed)?;
+        free = free.max(x);
     }
-    area.draw(&Text::new(bar.value.clone(), (end.max(LEFT) + 8, middle), text(13, HPos::Left))).map_err(failed)
+    area.draw(&Text::new(bar.value.clone(), (free + 8, middle), text(13, HPos::Left))).map_err(failed)
 }
 
 /// How near the server comes to the skeleton, with marks where it is to come.
@@ -107,13 +109,21 @@ fn ratios(report: &Report) -> anyhow::Result<Option<String>> {
             value: percent(target.found),
             length: target.found,
             mark: Some(target.bound),
-            colour: if target.met { OURS } else { MISSED },
+            colour: match (target.sure, target.met) {
+                (false, _) => OTHER,
+                (true, true) => OURS,
+                (true, false) => MISSED,
+            },
         })
         .collect();
     if shown.is_empty() {
         return Ok(None);
     }
-    bars("Operations per second as a part of what the bare machine does; the mark is the target", &shown).map(Some)
+    bars(
+        "Operations per second as a part of what the bare machine does; the mark is the target, grey is unsure",
+        &shown,
+    )
+    .map(Some)
 }
 
 /// Tails of those who are signed in, with and without a crowd that signs in.
@@ -170,15 +180,21 @@ fn sizes(report: &Report) -> anyhow::Result<Option<String>> {
             .x_labels(points.len() + 1)
             .y_labels(5)
             .x_label_formatter(&|grants| count(*grants))
-            .y_label_formatter(&|micros| time(*micros))
+            .y_label_formatter(&|micros| if *micros > 0.0 { time(*micros) } else { "0".to_owned() })
             .draw()
             .map_err(failed)?;
         chart.draw_series(LineSeries::new(points.iter().copied(), OURS.stroke_width(2))).map_err(failed)?;
         let labelled = points.iter().zip(&report.sizes).map(|(&(grants, cost), size)| {
             let label = format!("{} grants: {}", rows(size.grants), time(cost));
+            // Those at the ends stay inside.
+            let (at, anchor) = match grants {
+                grants if grants <= *least => (8, HPos::Left),
+                grants if grants >= *most => (30, HPos::Right),
+                _ => (0, HPos::Center),
+            };
             EmptyElement::at((grants, cost))
                 + Circle::new((0, 0), 4, OURS.filled())
-                + Text::new(label, (0, -16), text(13, HPos::Center))
+                + Text::new(label, (at, -16), text(13, anchor))
         });
         chart.draw_series(labelled).map_err(failed)?;
         drop(chart);

@@ -85,6 +85,13 @@ fn machine(report: &Report, out: &mut String) -> std::fmt::Result {
             "\nUnder load the server had {server} of its core; the generator's was {generator} busy at most."
         )?;
     }
+    if !report.is_quiet() {
+        writeln!(
+            out,
+            "Something else ran there: rates are too low, ratios by CPU time say more, and where rounds, or rate and CPU time, \
+             disagree about a target, it is unsure."
+        )?;
+    }
     Ok(())
 }
 
@@ -203,7 +210,8 @@ fn sizing(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| Question | Answer on this machine |\n| --- | --- |")?;
     if let Some(row) = report.row(names::REFRESH_COOKIE) {
         let rate = middle(&row.ours).per_second;
-        let people = rate * LIFE / 2.0;
+        // To the thousand: it is an estimate.
+        let people = (rate * LIFE / 2.0 / 1000.0).round() * 1000.0;
         let what = "People signed in at once, per core, at half load (each refreshes every 15 minutes)";
         writeln!(out, "| {what} | {} |", count(people))?;
     }

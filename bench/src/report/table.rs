@@ -15,7 +15,7 @@ impl Unit {
             Self::Percent => percent(number),
             Self::Times if number < 10.0 => format!("{number:.1} ×"),
             Self::Times => format!("{number:.0} ×"),
-            Self::Mib => format!("{number:.0} MiB"),
+            Self::Mib => format!("{number:.1} MiB"),
             Self::Millis => format!("{number:.0} ms"),
         }
     }

@@ -19,6 +19,8 @@ cat >/dev/null
 pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
 if [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd")" = "$1/data" ]; then
     kill -QUIT "$pid"
+    # It may have been frozen.
+    kill -CONT "$pid"
     while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 fi
 rm -rf "$1"

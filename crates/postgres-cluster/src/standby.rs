@@ -72,13 +72,21 @@ impl Cluster {
         run(&mut server.control("reload"))
     }
 
-    /// Whether a commit here waits until any one standby has it on its disk. A standby may be told too, for the time when
-    /// it is the primary. `synchronous_standby_names`.
+    /// Whether a commit here waits until any one standby has it on its disk; it holds when this returns. A standby may be
+    /// told too, for the time when it is the primary. `synchronous_standby_names`.
     ///
     /// # Panics
     /// If somebody else runs the cluster.
     pub fn wait_for_standbys(&self, wait: bool) {
-        self.set("synchronous_standby_names", if wait { "*" } else { "" });
+        let names = if wait { "*" } else { "" };
+        self.set("synchronous_standby_names", names);
+        // A new session has it from the process that tells all others; the one that makes it hold for everybody has it
+        // before its next checkpoint.
+        let began = Instant::now();
+        while self.sql("postgres", "SHOW synchronous_standby_names") != names {
+            assert!(began.elapsed() < PATIENCE, "the setting is not taken over");
+        }
+        self.sql("postgres", "CHECKPOINT");
     }
 
     /// Wait until the standby has everything, and every commit from now on waits for it.

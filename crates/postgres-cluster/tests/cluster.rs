@@ -37,11 +37,10 @@ fn a_durable_one_waits_for_the_disk() {
 #[test]
 fn a_standby_takes_over_and_the_old_primary_follows_it() {
     let mut primary = Cluster::start(Options { durable: true }).unwrap();
+    // The standby has it from the primary: it will need one itself.
+    primary.wait_for_standbys(true);
     let mut standby = primary.start_standby().unwrap();
     let ports = [primary.port(), standby.port()];
-    // The standby will need one itself.
-    standby.wait_for_standbys(true);
-    primary.wait_for_standbys(true);
     primary.await_standby();
     primary.sql("postgres", "CREATE TABLE t (n int)");
     for round in 1..=3 {

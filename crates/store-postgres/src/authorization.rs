@@ -277,8 +277,9 @@ impl Authorizations for PostgresStore {
     async fn spend_code(&self, code: CheckedCode, grant: NewGrant, now: Timestamp) -> Result<Spend, Unavailable> {
         let spend = || spend(&self.pool, code.code(), &grant, now);
         match self.pool.try_write(spend).await {
-            // Perhaps it was committed: asked again, the row tells whether it was we who spent the code.
-            Err(fault) if fault.leaves_it_open() => Ok(self.pool.write(spend).await?),
+            // Perhaps it was committed: asked again, the row tells whether it was we who spent the code. Only we can
+            // know, so we ask until there is an answer: whoever presents the code again would be taken for a thief.
+            Err(fault) if fault.leaves_it_open() => self.pool.until_known(spend).await,
             outcome => Ok(outcome?),
         }
     }

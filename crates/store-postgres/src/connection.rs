@@ -11,6 +11,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Connection, Error, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::hosts;
 use crate::pool::describe;
 use crate::{OpenError, Settings};
 
@@ -36,6 +37,7 @@ pub(crate) enum Connector {
 }
 
 /// The database of a URL.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) config: Config,
     pub(crate) connector: Connector,
@@ -50,7 +52,7 @@ impl Target {
             hosts: "of the given URL".to_owned(),
             why: describe(&error),
         })?;
-        let hosts = hosts(&config);
+        let hosts = named(&config);
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             // Of several hosts, the primary; of one, an error that names the cause.
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
@@ -85,8 +87,12 @@ impl Target {
     /// A connection of its own, driven by a task that hands over what comes unasked.
     pub(crate) async fn connect(&self, heard: impl Fn() + Send + 'static) -> Result<(Client, Driven), Error> {
         match self.connector.clone() {
-            Connector::Plain(tls) => self.config.connect(tls).await.map(|(client, on)| (client, drive(on, heard))),
-            Connector::Encrypted(tls) => self.config.connect(tls).await.map(|(client, on)| (client, drive(on, heard))),
+            Connector::Plain(tls) => {
+                hosts::connect(&self.config, tls).await.map(|(client, on)| (client, drive(on, heard)))
+            }
+            Connector::Encrypted(tls) => {
+                hosts::connect(&self.config, tls).await.map(|(client, on)| (client, drive(on, heard)))
+            }
         }
     }
 
@@ -113,6 +119,11 @@ impl Target {
 pub(crate) struct Driven(tokio::task::JoinHandle<()>);
 
 impl Driven {
+    /// The task, for a pool that looks after it.
+    pub(crate) fn task(self) -> tokio::task::JoinHandle<()> {
+        self.0
+    }
+
     /// Wait until the connection is gone.
     pub(crate) async fn ended(self) {
         let _ = self.0.await;
@@ -158,7 +169,7 @@ fn plain_ssl_mode(url: &str) -> String {
     format!("{before}{parameters}")
 }
 
-fn hosts(config: &Config) -> String {
+fn named(config: &Config) -> String {
     let ports = config.get_ports();
     let port = |at: usize| ports.get(at).or_else(|| ports.first()).copied().unwrap_or(5432);
     let addresses = config.get_hostaddrs().iter().map(ToString::to_string);
@@ -273,7 +284,7 @@ mod tests {
             ("host=/run/pg user=u password=p", "/run/pg:5432/u"),
             ("hostaddr=127.0.0.1 port=7 dbname=d password=p", "127.0.0.1:7/d"),
         ] {
-            assert_eq!(hosts(&url.parse().unwrap()), expected);
+            assert_eq!(named(&url.parse().unwrap()), expected);
         }
     }
 }

@@ -18,6 +18,7 @@ mod column;
 mod connection;
 mod consent;
 mod grant;
+mod hosts;
 mod lease;
 mod migrate;
 mod pool;

@@ -1,21 +1,28 @@
 //! The connections: taken from a pool, given back, thrown away when they are broken.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use brama_store::Unavailable;
-use deadpool_postgres::{Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use deadpool_postgres::{Connect, Manager, ManagerConfig, Object, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Client, Config, Error, Row};
 
 use crate::Settings;
-use crate::connection::{Connector, Target};
+use crate::connection::Target;
 
 /// What goes into a statement.
 pub(crate) type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// How often a transaction that lost against another one is tried.
 const ATTEMPTS: u32 = 3;
+/// How long a unit of work whose outcome must become known is tried: longer than it takes another server to become the
+/// primary. A request has 30 seconds in all.
+const UNTIL_KNOWN: Duration = Duration::from_secs(15);
+/// Waits between these tries, for a start.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 /// How much later than the server we give up a statement that it should have ended itself.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -83,6 +90,15 @@ impl Fault {
         self.lost_the_connection() || matches!(self, Self::Silence)
     }
 
+    /// Whether the database may say more in a moment: it is away, or busy.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(unavailable) => !matches!(unavailable, Unavailable::Corrupt { .. }),
+            Self::Database(error) => error.code() == Some(&SqlState::QUERY_CANCELED) || self.spoils_the_connection(),
+            Self::Silence => true,
+        }
+    }
+
     /// Whether the connection must not be used again. A server that was demoted to a standby stays connected and
     /// refuses writes; the next connection goes to the new primary.
     fn spoils_the_connection(&self) -> bool {
@@ -103,6 +119,16 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
+impl Connect for Target {
+    /// The configuration is our own already.
+    fn connect(&self, _: &Config) -> Connecting<'_> {
+        Box::pin(async { Target::connect(self, || {}).await.map(|(client, driven)| (client, driven.task())) })
+    }
+}
+
+/// A connection in the making.
+type Connecting<'a> = Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + 'a>>;
+
 pub(crate) struct Pool {
     pool: deadpool_postgres::Pool,
     limit: Duration,
@@ -111,10 +137,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(target: &Target, settings: &Settings) -> Result<Self, String> {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match target.connector.clone() {
-            Connector::Plain(tls) => Manager::from_config(target.config.clone(), tls, config),
-            Connector::Encrypted(tls) => Manager::from_config(target.config.clone(), tls, config),
-        };
+        let manager = Manager::from_connect(target.config.clone(), target.clone(), config);
         let pool = deadpool_postgres::Pool::builder(manager)
             .max_size(settings.pool_max.max(1))
             .runtime(Runtime::Tokio1)
@@ -185,6 +208,30 @@ impl Pool {
                 Err(fault) if fault.lost_a_race() && attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// A unit of work that may have been done already, again and again until its outcome is known. It has to recognise
+    /// its own work.
+    pub(crate) async fn until_known<T, F>(&self, work: impl Fn() -> F) -> Result<T, Unavailable>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut last = Fault::Silence;
+        let mut wait = Duration::ZERO;
+        let known = tokio::time::timeout(UNTIL_KNOWN, async {
+            loop {
+                tokio::time::sleep(wait).await;
+                match self.try_write(&work).await {
+                    Err(fault) if fault.may_pass() => last = fault,
+                    outcome => return outcome,
+                }
+                wait = (2 * wait).clamp(TRY_AGAIN, 10 * TRY_AGAIN);
+            }
+        });
+        match known.await {
+            Ok(outcome) => Ok(outcome?),
+            Err(_) => Err(last.into()),
         }
     }
 

@@ -120,6 +120,9 @@ impl Writer {
 fn serve(mut lane: Lane, mut waiting: mpsc::Receiver<Box<dyn Unit>>) {
     let mut group = Vec::new();
     while let Some(first) = waiting.blocking_recv() {
+        // On a busy core the one who asked has woken us at once, and others who are about to ask would miss this commit.
+        // Whoever is ready to run goes first; if there is nobody, this is over in a moment.
+        std::thread::yield_now();
         group.push(first);
         let committed = lane.commit(&mut waiting, &mut group);
         for unit in group.drain(..) {

@@ -27,8 +27,8 @@ impl Pair {
         let primary = Cluster::start(Options { durable: true }).unwrap();
         let database = primary.create_database();
         let name = database.rsplit('/').next().unwrap();
-        let standby = primary.start_standby().unwrap();
         primary.wait_for_standbys(true);
+        let standby = primary.start_standby().unwrap();
         primary.await_standby();
         let url = format!(
             "postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}?target_session_attrs=read-write",
@@ -48,23 +48,21 @@ impl Pair {
         self.primary.freeze();
     }
 
-    /// The standby takes over.
+    /// The standby takes over. Until it is told otherwise it waits for a standby of its own.
     pub(crate) fn promote(&mut self, alone: Alone) {
-        self.standby.wait_for_standbys(alone == Alone::Waits);
+        if alone == Alone::GoesOn {
+            self.standby.set("synchronous_standby_names", "");
+        }
         self.standby.promote();
         std::mem::swap(&mut self.primary, &mut self.standby);
     }
 
     /// The old primary, which is dead, becomes the standby; when this returns, every commit waits for it.
     pub(crate) fn rebuild(&self) {
-        let t = std::time::Instant::now();
-        self.primary.sql("postgres", "CHECKPOINT");
-        println!("checkpoint {:?}", t.elapsed());
         self.standby.rebuild_from(&self.primary).unwrap();
-        println!("rebuilt {:?}", t.elapsed());
         self.primary.wait_for_standbys(true);
         self.primary.await_standby();
-        println!("sync {:?}", t.elapsed());
+        self.standby.wait_for_standbys(true);
     }
 
     /// The old primary, which hangs, is killed.

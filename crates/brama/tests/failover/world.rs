@@ -15,6 +15,8 @@ use crate::support::{Answer, PASSWORD, Server};
 
 const PEOPLE: u64 = 4;
 const APPS: u64 = 4;
+/// Whoever measures, measures alone.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Longest time until everybody can write again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -97,11 +99,13 @@ pub(crate) struct World {
     access: String,
     newest: Arc<Mutex<String>>,
     pub(crate) bystanders: Bystanders,
+    _alone: tokio::sync::MutexGuard<'static, ()>,
 }
 
 impl World {
     /// Three servers on this database, which is empty.
     pub(crate) async fn start(database: &str) -> Self {
+        let alone = ALONE.lock().await;
         // Sign-ins that nobody knew the end of count as failures.
         let site = Site::new(database, 3, "account_free = 100\n").with_apps();
         let (back, cli) = (site.add_back(), site.add_cli());
@@ -130,7 +134,8 @@ impl World {
         let guard = Guard::builder(site.url()).audience(format!("{}/api", site.url()));
         let guard = guard.build_and_warm().await.unwrap();
         let newest = Arc::new(Mutex::new(access.clone()));
-        Self { site, _nodes: nodes, people, apps, robot, guard, access, newest, bystanders: Bystanders::default() }
+        let bystanders = Bystanders::default();
+        Self { site, _nodes: nodes, people, apps, robot, guard, access, newest, bystanders, _alone: alone }
     }
 
     /// Work while `happen` does what it does to the database; it says when the kill is over. Everybody goes on until all
