@@ -14,13 +14,8 @@ mod moving;
 mod terminal;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 
 use crate::command::Arguments;
-
-/// A refresh makes about 140 allocations, on which libc's allocator spent a tenth of its time.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let arguments = match Arguments::try_parse() {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use brama_testkit::RelyingParty;
 
-use crate::outage::Watch;
+use crate::outage::{Came, Watch};
 use crate::support::{Answer, Browser, PASSWORD, Wire};
 use crate::walk::{Landing, authorize, redeem, refresh};
 use crate::world::{Dice, Tally, for_now};
@@ -56,20 +56,21 @@ impl App {
 
     /// Do things until it is over.
     pub(crate) async fn work(mut self, watch: Arc<Watch>) -> Self {
+        // Whatever it was that was left open.
+        let mut before = Came::Refused;
         while !watch.is_over() {
             let asked = Instant::now();
-            if self.step().await {
-                watch.written(&self.name, asked);
-            } else {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            tokio::time::sleep(Duration::from_millis(self.dice.roll(10))).await;
+            let now = self.step().await;
+            watch.note(&self.name, asked, before, now);
+            before = now;
+            let pause = if now == Came::Refused { 20 } else { self.dice.roll(10) };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         self
     }
 
-    /// One thing that writes; whether it was acknowledged.
-    async fn step(&mut self) -> bool {
+    /// One request.
+    async fn step(&mut self) -> Came {
         match std::mem::replace(&mut self.state, State::Ready) {
             State::Out => self.sign_in().await,
             State::Ready if self.held.is_empty() || self.dice.roll(3) == 0 => self.authorize().await,
@@ -83,46 +84,46 @@ impl App {
         }
     }
 
-    async fn sign_in(&mut self) -> bool {
+    async fn sign_in(&mut self) -> Came {
         let answer = self.browser.login(&self.name, PASSWORD).await.expect("an answer");
-        let done = self.acknowledged(&answer, 200);
-        if !done {
+        let came = self.acknowledged(&answer, 200);
+        if came == Came::Refused {
             self.state = State::Out;
         }
-        done
+        came
     }
 
-    async fn authorize(&mut self) -> bool {
+    async fn authorize(&mut self) -> Came {
         match authorize(&mut self.browser, &self.own, &self.app).await.expect("an answer") {
             Landing::App(url) => {
                 let answer = brama_testkit::Answer::parse(&url);
                 if answer.get("code").is_some() {
                     self.state = State::Code { code: answer.code().to_owned(), again: false };
-                    return true;
+                    return Came::Written;
                 }
                 assert_eq!(answer.error(), "temporarily_unavailable", "{}: {url}", self.name);
                 self.tally.refused += 1;
-                false
+                Came::Refused
             }
             Landing::Here(answer) => {
                 assert!(for_now(&answer), "{}: the session is gone: {answer:?}", self.name);
                 self.tally.refused += 1;
-                false
+                Came::Refused
             }
         }
     }
 
-    async fn redeem(&mut self, code: String, again: bool) -> bool {
+    async fn redeem(&mut self, code: String, again: bool) -> Came {
         let answer = redeem(&mut self.wire, &self.app, &code).await.expect("an answer");
         if for_now(&answer) {
             self.tally.refused += 1;
             self.state = State::Code { code, again: true };
-            return false;
+            return Came::Refused;
         }
         if answer.status == 400 && again {
             // It was spent, the answer was lost, and so was the node's knowledge of it.
             self.tally.codes_lost += 1;
-            return false;
+            return Came::Read;
         }
         assert_eq!(answer.status, 200, "{}: a code that was never redeemed: {answer:?}", self.name);
         self.tally.codes += 1;
@@ -133,46 +134,46 @@ impl App {
         } else {
             self.held.push((code, token));
         }
-        true
+        Came::Written
     }
 
-    async fn replay(&mut self, code: String, token: String) -> bool {
+    async fn replay(&mut self, code: String, token: String) -> Came {
         let answer = redeem(&mut self.wire, &self.app, &code).await.expect("an answer");
         assert_ne!(answer.status, 200, "{}: a code was redeemed twice", self.name);
-        if self.acknowledged(&answer, 400) {
+        let came = self.acknowledged(&answer, 400);
+        if came == Came::Refused {
+            self.state = State::Replay { code, token };
+        } else {
             self.tally.replays += 1;
             self.revoked.push(token);
-            return true;
         }
-        self.state = State::Replay { code, token };
-        false
+        came
     }
 
-    async fn refresh(&mut self, place: usize) -> bool {
+    async fn refresh(&mut self, place: usize) -> Came {
         let answer = refresh(&mut self.wire, &self.app, &self.held[place].1).await.expect("an answer");
-        if !self.acknowledged(&answer, 200) {
+        if self.acknowledged(&answer, 200) == Came::Refused {
             self.state = State::Refresh(place);
-            return false;
+            return Came::Refused;
         }
         self.tally.refreshes += 1;
         self.access = answer.text("access_token");
         // A client with a secret keeps its token, and that is no write.
-        if let Some(next) = answer.json()["refresh_token"].as_str() {
-            let changed = self.held[place].1 != next;
-            self.held[place].1 = next.to_owned();
-            return changed;
+        match answer.json()["refresh_token"].as_str() {
+            Some(next) if self.held[place].1 != next => next.clone_into(&mut self.held[place].1),
+            _ => return Came::Read,
         }
-        false
+        Came::Written
     }
 
     /// It has this status, or it is a refusal for now.
-    fn acknowledged(&mut self, answer: &Answer, status: u16) -> bool {
+    fn acknowledged(&mut self, answer: &Answer, status: u16) -> Came {
         if for_now(answer) {
             self.tally.refused += 1;
-            return false;
+            return Came::Refused;
         }
         assert_eq!(answer.status, status, "{}: {answer:?}", self.name);
-        true
+        Came::Written
     }
 
     /// Hold the database against the ledger. `all`: against all of it.

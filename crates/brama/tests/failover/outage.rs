@@ -5,6 +5,26 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// What a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// It was acknowledged, and something was written for it.
+    Written,
+    /// It was acknowledged; nothing had to be written.
+    Read,
+    /// It was refused for now: what it asked for may have been written.
+    Refused,
+}
+
+/// From the kill on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outage {
+    /// Until somebody's write was acknowledged.
+    pub(crate) first: Duration,
+    /// Until everybody's was.
+    pub(crate) all: Duration,
+}
+
 /// What everybody who works looks at.
 #[derive(Default)]
 pub(crate) struct Watch {
@@ -27,9 +47,12 @@ impl Watch {
         self.stop.load(Ordering::SeqCst)
     }
 
-    /// A write was acknowledged.
-    pub(crate) fn written(&self, who: &str, asked: Instant) {
-        if let Some(killed) = *self.killed.lock().unwrap()
+    /// A request came to an end. The answer to one that was repeated may tell of a write before the kill, so that counts
+    /// for none.
+    pub(crate) fn note(&self, who: &str, asked: Instant, before: Came, now: Came) {
+        if before != Came::Refused
+            && now == Came::Written
+            && let Some(killed) = *self.killed.lock().unwrap()
             && asked > killed
         {
             self.first.lock().unwrap().entry(who.to_owned()).or_insert_with(|| killed.elapsed());
@@ -41,10 +64,9 @@ impl Watch {
         self.first.lock().unwrap().len()
     }
 
-    /// The outage: until somebody's write was acknowledged, and until everybody's was.
-    pub(crate) fn outage(&self) -> (Duration, Duration) {
+    pub(crate) fn outage(&self) -> Outage {
         let first = self.first.lock().unwrap();
-        (*first.values().min().unwrap(), *first.values().max().unwrap())
+        Outage { first: *first.values().min().unwrap(), all: *first.values().max().unwrap() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::outage::Watch;
+use crate::outage::{Came, Watch};
 use crate::support::{Answer, Browser, PASSWORD};
 use crate::world::{Dice, Tally, for_now};
 
@@ -37,29 +37,30 @@ impl Person {
 
     /// Do things until it is over.
     pub(crate) async fn work(mut self, watch: Arc<Watch>) -> Self {
+        // Whatever it was that was left open.
+        let mut before = Came::Refused;
         while !watch.is_over() {
             let asked = Instant::now();
-            if self.step().await {
-                watch.written(&self.name, asked);
-            } else {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            tokio::time::sleep(Duration::from_millis(self.dice.roll(10))).await;
+            let now = self.step().await;
+            watch.note(&self.name, asked, before, now);
+            before = now;
+            let pause = if now == Came::Refused { 20 } else { self.dice.roll(10) };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
         self
     }
 
-    /// One request that writes; whether it was acknowledged.
-    async fn step(&mut self) -> bool {
+    /// One request that writes.
+    async fn step(&mut self) -> Came {
         match self.state {
             State::Out => {
                 let answer = self.browser.login(&self.name, PASSWORD).await.expect("an answer");
-                let done = self.acknowledged(&answer, 200);
-                if done {
+                let came = self.acknowledged(&answer, 200);
+                if came == Came::Written {
                     self.tally.sign_ins += 1;
                     self.state = State::In;
                 }
-                done
+                came
             }
             State::In if self.dice.roll(20) == 0 => {
                 self.state = State::Leaving;
@@ -70,36 +71,37 @@ impl Person {
         }
     }
 
-    async fn refresh(&mut self) -> bool {
+    async fn refresh(&mut self) -> Came {
         let before = self.browser.jar.clone();
         let answer = self.browser.rotate().await.expect("an answer");
-        let done = self.acknowledged(&answer, 200);
+        let came = self.acknowledged(&answer, 200);
+        let done = came == Came::Written;
         assert_eq!(done, self.browser.jar != before, "the cookie is replaced with success, and only then: {answer:?}");
         self.tally.refreshes += u64::from(done);
-        done
+        came
     }
 
-    async fn leave(&mut self) -> bool {
+    async fn leave(&mut self) -> Came {
         let jar = self.browser.jar.clone();
         let answer = self.browser.logout().await.expect("an answer");
-        let done = self.acknowledged(&answer, 204);
-        if done {
+        let came = self.acknowledged(&answer, 204);
+        if came == Came::Written {
             self.tally.sign_outs += 1;
             self.gone.push(jar);
             self.browser.jar.clear();
             self.state = State::Out;
         }
-        done
+        came
     }
 
     /// It has this status, or it is a refusal for now.
-    fn acknowledged(&mut self, answer: &Answer, status: u16) -> bool {
+    fn acknowledged(&mut self, answer: &Answer, status: u16) -> Came {
         if for_now(answer) {
             self.tally.refused += 1;
-            return false;
+            return Came::Refused;
         }
         assert_eq!(answer.status, status, "{}: {answer:?}", self.name);
-        true
+        Came::Written
     }
 
     /// Hold the database against the ledger. `all`: against all of it.
@@ -111,9 +113,9 @@ impl Person {
                 let looked = self.browser.look().await.expect("an answer");
                 assert_eq!(looked.status, 200, "{}: the newest cookie: {looked:?}", self.name);
                 assert_eq!(self.browser.jar, before);
-                assert!(self.refresh().await, "{}", self.name);
+                assert_eq!(self.refresh().await, Came::Written, "{}", self.name);
             }
-            State::Leaving => assert!(self.leave().await, "{}", self.name),
+            State::Leaving => assert_eq!(self.leave().await, Came::Written, "{}", self.name),
         }
         let live = self.browser.jar.clone();
         let first = if all { 0 } else { self.gone.len().saturating_sub(3) };

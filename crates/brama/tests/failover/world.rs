@@ -8,7 +8,7 @@ use brama_testkit::RelyingParty;
 
 use crate::app::App;
 use crate::bystander::{self, Served};
-use crate::outage::Watch;
+use crate::outage::{Outage, Watch};
 use crate::person::Person;
 use crate::site::Site;
 use crate::support::{Answer, PASSWORD, Server};
@@ -121,7 +121,7 @@ impl World {
         let app = |seed: u64| {
             let name = format!("user-{seed}");
             site.add_user(&name);
-            let app = if seed % 2 == 0 { &back } else { &cli };
+            let app = if seed.is_multiple_of(2) { &back } else { &cli };
             App::new(&name, 100 + seed, app.clone(), site.url(), site.browser(), site.wire())
         };
         let apps = (0..APPS).map(app).collect();
@@ -140,11 +140,11 @@ impl World {
 
     /// Work while `happen` does what it does to the database; it says when the kill is over. Everybody goes on until all
     /// have written again. Then the database is held against the ledgers.
-    pub(crate) async fn live_through(
+    pub(crate) async fn live_through<T: Send + 'static>(
         &mut self,
         last: bool,
-        happen: impl FnOnce(&Watch) + Send + 'static,
-    ) -> (Duration, Duration) {
+        happen: impl FnOnce(&Watch) -> T + Send + 'static,
+    ) -> (Outage, T) {
         let watch = Arc::new(Watch::default());
         let (site, newest) = (&self.site, Arc::clone(&self.newest));
         let documents = tokio::spawn(bystander::documents(site.wire(), Arc::clone(&watch)));
@@ -155,7 +155,7 @@ impl World {
             self.people.drain(..).map(|person| tokio::spawn(person.work(Arc::clone(&watch)))).collect();
         let apps: Vec<_> = self.apps.drain(..).map(|app| tokio::spawn(app.work(Arc::clone(&watch)))).collect();
         let writers = people.len() + apps.len();
-        tokio::task::spawn_blocking({
+        let happened = tokio::task::spawn_blocking({
             let watch = Arc::clone(&watch);
             move || happen(&watch)
         })
@@ -189,7 +189,7 @@ impl World {
             app.check(last).await;
         }
         self.newest.lock().unwrap().clone_from(&self.apps[0].access);
-        watch.outage()
+        (watch.outage(), happened)
     }
 
     /// All that was acknowledged.

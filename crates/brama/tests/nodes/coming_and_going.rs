@@ -21,7 +21,7 @@ const LEASE: SignedDuration = SignedDuration::from_secs(150);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_are_stopped_under_load_lose_nothing_they_took() {
     let database = Cluster::shared().create_database();
-    let site = Arc::new(Site::new(&database, 3, "").with_apps());
+    let site = Site::new(&database, 3, "").with_apps();
     let shop = format!(
         "/oauth2/authorize?client_id=shop&response_type=code&scope=openid&state=s&redirect_uri={}&code_challenge={}\
          &code_challenge_method=S256",
@@ -49,12 +49,12 @@ async fn nodes_that_are_stopped_under_load_lose_nothing_they_took() {
             (answered, turned_away)
         }));
     }
-    for node in 0..3 {
+    for (number, node) in nodes.iter_mut().enumerate() {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        nodes[node].terminate();
-        assert_eq!(nodes[node].wait(Duration::from_secs(10)).code(), Some(0));
+        node.terminate();
+        assert_eq!(node.wait(Duration::from_secs(10)).code(), Some(0));
         tokio::time::sleep(Duration::from_millis(100)).await;
-        nodes[node] = site.start(node);
+        *node = site.start(number);
     }
     done.store(true, Ordering::SeqCst);
     let (mut answered, mut turned_away) = (0, 0);

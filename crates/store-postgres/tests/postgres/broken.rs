@@ -100,6 +100,37 @@ async fn az30_a_lost_answer_is_no_replay() {
     assert!(store.find_grant(new.id, at(1)).await.unwrap().is_none());
 }
 
+/// The primary died with the answer, and the next one takes its time: nobody else can tell whether the code was spent by
+/// this very call, so the call waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn az30_an_answer_that_is_lost_for_long_is_no_replay() {
+    let (url, seen) = in_front_of(&database().await).await;
+    let mut settings = settings(&url);
+    (settings.pool_max, settings.connect_timeout) = (1, Duration::from_millis(200));
+    let store = PostgresStore::open(&settings).await.unwrap();
+    let who = signed_in(&store, "olena").await;
+    let first = checked(&store, code(&store, &who).await).await;
+    assert!(matches!(store.spend_code(first, new_grant(&who), at(1)).await.unwrap(), Spend::Now(_)));
+    let code = checked(&store, code(&store, &who).await).await;
+    let new = new_grant(&who);
+    seen.lose_the_next_answer_and_fall_silent();
+    let back = tokio::spawn({
+        let seen = Arc::clone(&seen);
+        async move {
+            while !seen.has_lost_it() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            seen.fall_silent(false);
+        }
+    });
+    let began = Instant::now();
+    let spent = store.spend_code(code, new.clone(), at(1)).await;
+    assert!(matches!(spent, Ok(Spend::Now(given)) if given.id == new.id));
+    assert!(began.elapsed() >= Duration::from_secs(3), "it was away");
+    back.await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_does_not_answer_is_given_up_and_found_again() {
     let (url, seen) = in_front_of(&database().await).await;

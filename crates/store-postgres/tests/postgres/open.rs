@@ -1,8 +1,9 @@
 //! Databases that cannot be opened, and the words for it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brama_postgres_cluster::{Cluster, Options};
+use brama_store::SigningKeys as _;
 use brama_store_postgres::{OpenError, PostgresStore, Settings};
 use jiff::Timestamp;
 
@@ -41,6 +42,23 @@ async fn nobody_is_there() {
     impatient.connect_timeout = Duration::from_millis(100);
     let error = refused(&impatient).await;
     assert!(matches!(error, OpenError::Unreachable { .. }), "{error}");
+}
+
+/// It takes the connection and says nothing, as a server does whose disk hangs; the next one is the primary.
+#[tokio::test]
+async fn a_host_that_hangs_keeps_nobody_from_the_next() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = database().await;
+    for url in [
+        url.replacen('@', &format!("@{},", mute.local_addr().unwrap()), 1),
+        // The primary is the first of three.
+        url.replacen("/test", &format!(",{0},{0}/test", mute.local_addr().unwrap()), 1),
+    ] {
+        let began = Instant::now();
+        let store = PostgresStore::open(&settings(&url)).await.unwrap();
+        assert_eq!(store.signing_keys().await.unwrap().len(), 0);
+        assert!(began.elapsed() < Duration::from_millis(2500), "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 pub(crate) struct Seen {
     questions: AtomicU32,
     lose_the_next_answer: AtomicBool,
+    and_fall_silent: AtomicBool,
     silent: AtomicBool,
 }
 
@@ -26,6 +27,12 @@ impl Seen {
     /// Cut the connection on which the next answer comes, instead of passing it on.
     pub(crate) fn lose_the_next_answer(&self) {
         self.lose_the_next_answer.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and from then on pass nothing on.
+    pub(crate) fn lose_the_next_answer_and_fall_silent(&self) {
+        self.and_fall_silent.store(true, Ordering::SeqCst);
+        self.lose_the_next_answer();
     }
 
     /// Whether an answer was lost since it was asked for.
@@ -106,7 +113,9 @@ async fn answers(mut far: OwnedReadHalf, mut near: OwnedWriteHalf, seen: Arc<See
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let Ok(length @ 1..) = far.read(&mut buffer).await else { return };
-        if seen.lose_the_next_answer.swap(false, Ordering::SeqCst) {
+        if seen.lose_the_next_answer.load(Ordering::SeqCst) {
+            seen.silent.fetch_or(seen.and_fall_silent.swap(false, Ordering::SeqCst), Ordering::SeqCst);
+            seen.lose_the_next_answer.store(false, Ordering::SeqCst);
             cut.notify_one();
             return;
         }
