@@ -276,6 +276,7 @@ impl Setting for SupportUrl {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
     use super::*;
 
     fn issuer(text: &str) -> Result<PublicUrl, (String, Option<String>)> {

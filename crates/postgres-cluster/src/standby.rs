@@ -9,6 +9,9 @@ use crate::binaries::{Account, Binaries};
 use crate::server::{Server, run};
 use crate::{Cluster, NotStarted, Options};
 
+/// By this name a standby is known to its primary. Not any name will do: `*` is also who makes a copy just now.
+const NAME: &str = "standby";
+
 /// Longest wait for a standby to catch up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -48,7 +51,8 @@ impl Cluster {
         let binaries = Binaries::find()?;
         let account = self.server().account;
         let server = Server::start_on(&binaries, account, Options { durable: true }, |data| {
-            copy(&binaries, account, self.port(), data)
+            copy(&binaries, account, self.port(), data)?;
+            Ok(append(data, &format!("cluster_name = '{NAME}'"))?)
         })?;
         Ok(Self::of(binaries, server))
     }
@@ -66,19 +70,20 @@ impl Cluster {
         std::fs::remove_dir_all(server.data())?;
         copy(&self.binaries, server.account, primary.port(), &server.data())?;
         server.configure(Options { durable: true })?;
-        in_haste(server, "fsync = off")?;
+        // A copy that was just made need not survive power loss before it is one: else most of the time goes into that.
+        append(&server.data(), &format!("cluster_name = '{NAME}'\nfsync = off"))?;
         server.launch()?;
-        in_haste(server, "fsync = on")?;
+        append(&server.data(), "fsync = on")?;
         run(&mut server.control("reload"))
     }
 
-    /// Whether a commit here waits until any one standby has it on its disk; it holds when this returns. A standby may be
+    /// Whether a commit here waits until the standby has it on its disk; it holds when this returns. A standby may be
     /// told too, for the time when it is the primary. `synchronous_standby_names`.
     ///
     /// # Panics
     /// If somebody else runs the cluster.
     pub fn wait_for_standbys(&self, wait: bool) {
-        let names = if wait { "*" } else { "" };
+        let names = if wait { NAME } else { "" };
         self.set("synchronous_standby_names", names);
         // A new session has it from the process that tells all others; the one that makes it hold for everybody has it
         // before its next checkpoint.
@@ -148,9 +153,9 @@ impl Cluster {
     }
 }
 
-/// A copy that was just made need not survive power loss before it is one: else most of the time goes into that.
-fn in_haste(server: &Server, line: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().append(true).open(server.data().join("postgresql.conf"))?;
+/// Later lines of the file win over earlier ones.
+fn append(data: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"))?;
     writeln!(file, "{line}")
 }
 

@@ -99,12 +99,19 @@ impl Fault {
         }
     }
 
-    /// Whether the connection must not be used again. A server that was demoted to a standby stays connected and
-    /// refuses writes; the next connection goes to the new primary.
+    /// Whether the connection must not be used again.
     fn spoils_the_connection(&self) -> bool {
-        let read_only =
-            matches!(self, Self::Database(error) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
-        read_only || self.leaves_it_open()
+        self.is_of_the_server() || self.leaves_it_open()
+    }
+
+    /// Whether every other connection to the same server is as bad: it does not answer, or was demoted to a standby,
+    /// which stays connected and refuses writes. The next connection goes to the new primary.
+    fn is_of_the_server(&self) -> bool {
+        match self {
+            Self::Silence => true,
+            Self::Database(error) => error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION),
+            Self::Store(_) => false,
+        }
     }
 }
 
@@ -165,8 +172,14 @@ impl Pool {
     pub(crate) async fn once(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
         let connection = self.take().await?;
         let outcome = in_time(self.limit, rows(&connection, sql, params)).await;
-        if outcome.as_ref().is_err_and(Fault::spoils_the_connection) {
+        if let Err(fault) = &outcome
+            && fault.spoils_the_connection()
+        {
             drop(Object::take(connection));
+            if fault.is_of_the_server() {
+                // The others lead to the same server; nobody shall find that out one by one.
+                self.pool.retain(|_, _| false);
+            }
         }
         outcome
     }

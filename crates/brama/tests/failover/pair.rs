@@ -27,6 +27,8 @@ impl Pair {
         let primary = Cluster::start(Options { durable: true }).unwrap();
         let database = primary.create_database();
         let name = database.rsplit('/').next().unwrap();
+        // A standby that has lost its primary notices its promotion only between two attempts to find it.
+        primary.set("wal_retrieve_retry_interval", "200ms");
         primary.wait_for_standbys(true);
         let standby = primary.start_standby().unwrap();
         primary.await_standby();
