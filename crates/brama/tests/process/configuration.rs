@@ -100,7 +100,7 @@ fn x4_variables_are_checked_like_the_file() {
     for (variable, value, code, texts) in [
         ("BRAMA_SERVER__LISTN", "127.0.0.1:1", "B1005", &["BRAMA_SERVER__LISTN", "BRAMA_SERVER__LISTEN"][..]),
         ("BRAMA_TOKENS__ACCESS_TOKEN_TTL", "soon", "B1012", &["BRAMA_TOKENS__ACCESS_TOKEN_TTL", "soon", "15m"]),
-        ("BRAMA_DATABASE_URL", "postgres://brama:kalyna@db/brama", "B1014", &["BRAMA_DATABASE_URL", "SQLite"]),
+        ("BRAMA_DATABASE_URL", "mysql://brama:kalyna@db/brama", "B1012", &["BRAMA_DATABASE_URL", "sqlite:"]),
     ] {
         let mut command = scratch.brama(&["check", "--public-url", "https://id.example.com"]);
         command.env(variable, value);
