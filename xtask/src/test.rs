@@ -31,10 +31,10 @@ pub(crate) fn all(extent: Extent) -> Result<(), String> {
     let vectors = vectors()?;
 
     tidy::all()?;
-    // One cluster for all steps; it goes with this process.
+    // For the browser's tests; those in Rust start clusters of their own. It goes with this process.
     let cluster = Cluster::start(Options::default()).map_err(|error| error.to_string())?;
     let postgres = cluster.url("postgres");
-    let mut steps = rust(&vectors, &postgres);
+    let mut steps = rust(&vectors);
     steps.extend(sdk());
     if extent == Extent::Full {
         steps.extend(in_browser(&postgres));
@@ -65,18 +65,16 @@ fn vectors() -> Result<Option<String>, String> {
     }
 }
 
-fn rust(vectors: &Option<String>, postgres: &str) -> Vec<Step> {
+fn rust(vectors: &Option<String>) -> Vec<Step> {
     let warnings = ["--", "-D", "warnings"];
     let clippy = [&["clippy", "--workspace", "--all-targets"][..], &warnings].concat();
-    let mut test = Step::new("test", "cargo", &["test", "--workspace", "--no-fail-fast"]).env(CLUSTER, postgres);
+    let mut test = Step::new("test", "cargo", &["test", "--workspace", "--no-fail-fast"]);
     if let Some(path) = vectors {
         test = test.env("BRAMA_VECTORS", path.as_str());
     }
     // What runs above on SQLite, again on the other database; the rest is about one of them, or about none.
     let on_postgres = |name, arguments: &[&str]| {
-        Step::new(name, "cargo", &[&["test", "--no-fail-fast"][..], arguments].concat())
-            .env(CLUSTER, postgres)
-            .env(DATABASE, "postgres")
+        Step::new(name, "cargo", &[&["test", "--no-fail-fast"][..], arguments].concat()).env(DATABASE, "postgres")
     };
     let process = ["--package", "brama", "--test", "process", "--"];
     let of_process = ["administration::", "dev::", "durability::", "isolation::", "overload::", "serve::"];

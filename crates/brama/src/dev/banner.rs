@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use brama_config::Config;
+use brama_config::{Config, DatabaseUrl};
 
 use crate::dev::seed::{CLIENT, DemoAccount};
 
@@ -11,7 +11,11 @@ pub(crate) fn text(config: &Config, account: &DemoAccount, new: bool, took: Dura
     let own = config.public_url.as_str();
     let data = config.data_dir.display();
     let DemoAccount { username, password, .. } = account;
-    let database = if new { "SQLite, created" } else { "SQLite, as you left it" };
+    let backend = match config.database.url {
+        DatabaseUrl::Sqlite(_) => "SQLite",
+        DatabaseUrl::Postgres(_) => "PostgreSQL",
+    };
+    let database = format!("{backend}, {}", if new { "created" } else { "as you left it" });
     let version = env!("CARGO_PKG_VERSION");
     let listen = config.server.listen;
     // The only place where a password is ever printed: a demo account of a server that only this machine can reach.
