@@ -1,8 +1,6 @@
 /** Scheme B, authorization code with PKCE: promises B1 to B7 of the design. */
 
 import assert from 'node:assert/strict'
-import { readFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import { decode, isSigned } from './lib/jwt.js'
 import { accessToken, atDemo, callApi, fillSignIn, refreshCookie, signInAtDemo, signInByRedirect } from './lib/people.js'
@@ -10,17 +8,6 @@ import { authorizationRequest } from './lib/pkce.js'
 import { openWorld } from './lib/world.js'
 
 const world = openWorld()
-
-/**
- * All files of the database, as one.
- *
- * @param {string} folder
- */
-async function database(folder) {
-  const names = (await readdir(folder)).filter((name) => /\.db(-wal)?$/.test(name))
-  assert.ok(names.length > 0, `no database in ${folder}`)
-  return Buffer.concat(await Promise.all(names.map((name) => readFile(join(folder, name)))))
-}
 
 test('B1 to B6 the whole way: challenge, sign-in page, code, exchange, cookie', async () => {
   const { server } = world
@@ -38,7 +25,7 @@ test('B1 to B6 the whole way: challenge, sign-in page, code, exchange, cookie', 
   assert.match(challenge, /^[\w-]{43}$/)
   assert.equal(request.query.get('code_challenge_method'), 'S256')
   assert.equal(request.query.get('redirect_uri'), `${server.url}/demo/callback`)
-  const asked = await database(server.dataDir)
+  const asked = await server.stored()
   assert.ok(asked.includes(challenge) || asked.includes(Buffer.from(challenge, 'base64url')), 'the challenge is stored')
   assert.match(await page.textContent('main'), /localhost/)
 
@@ -63,7 +50,7 @@ test('B1 to B6 the whole way: challenge, sign-in page, code, exchange, cookie', 
   assert.doesNotMatch(page.url(), /code=|state=/)
 
   // What is secret is not in the database.
-  const answered = await database(server.dataDir)
+  const answered = await server.stored()
   const refresh = (await refreshCookie(profile))?.value ?? ''
   for (const secret of [
     sent.get('code') ?? '',

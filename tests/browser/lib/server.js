@@ -6,7 +6,7 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,6 +41,23 @@ async function database() {
 }
 
 /**
+ * Everything a database keeps, as bytes: what is stored is found in it, and what is not stored is not.
+ *
+ * @param {string} folder where the file is, if it is one
+ * @param {string | undefined} url of PostgreSQL
+ */
+async function contents(folder, url) {
+  if (url) {
+    const { stdout } = await promisify(execFile)('pg_dump', ['--data-only', '--dbname', url], { maxBuffer: 2 ** 28 })
+    const bytes = [...stdout.matchAll(/\\\\x([0-9a-f]+)/g)].map(([, digits]) => Buffer.from(digits, 'hex'))
+    return Buffer.concat([Buffer.from(stdout), ...bytes])
+  }
+  const names = (await readdir(folder)).filter((name) => /\.db(-wal)?$/.test(name))
+  if (names.length === 0) throw new Error(`no database in ${folder}`)
+  return Buffer.concat(await Promise.all(names.map((name) => readFile(join(folder, name)))))
+}
+
+/**
  * Start it and wait until it is ready.
  *
  * @param {string[]} [flags] more flags of `brama dev`
@@ -54,7 +71,8 @@ export async function startServer(flags = []) {
   const place = ['--data-dir', dataDir, '--public-url', wire.url]
   // Settings of the machine must not reach the program.
   const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_'))
-  const env = { ...Object.fromEntries(clean), ...(await database()) }
+  const elsewhere = await database()
+  const env = { ...Object.fromEntries(clean), ...elsewhere }
   const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], {
     cwd: folder,
     env,
@@ -84,6 +102,8 @@ export async function startServer(flags = []) {
     url: wire.url,
     wire,
     dataDir,
+    /** Everything the database keeps. */
+    stored: () => contents(dataDir, elsewhere.BRAMA_DATABASE_URL),
     /** The demo user's name and password. */
     user: { username: /** @type {string} */ (demo.username), password: /** @type {string} */ (demo.password) },
     /** What the server has said so far. */
