@@ -1,7 +1,7 @@
 //! The shared backend: PostgreSQL, which any number of nodes use at once. Design §7.
 //!
 //! An operation answers after its commit. Hot operations are one statement, and rotations that wait at the same time
-//! share one ([`batch`]). Transactions are READ COMMITTED: the guard is inside the statement, and where two statements
+//! share one (`batch`). Transactions are READ COMMITTED: the guard is inside the statement, and where two statements
 //! have to agree the first one locks the row.
 //!
 //! Locks are taken in this order, so that nobody waits in a circle: user, sessions by id, grants by id. A batch of

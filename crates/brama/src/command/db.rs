@@ -31,7 +31,7 @@ pub(crate) struct Copy {
     /// Remove everything that is in TO first
     #[arg(long)]
     empty_target: bool,
-    /// Configuration file with [database], if PostgreSQL needs ca_file or other timeouts [env: BRAMA_CONFIG]
+    /// Configuration file, if PostgreSQL needs database.ca_file or other timeouts [env: BRAMA_CONFIG]
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
