@@ -3,52 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::ClientId;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::origin::Origin;
-use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
 use brama_store::client::{AddClient, ClientRecord, Clients};
-use serde::{Deserialize, Serialize};
+use brama_store::stored::{client_from_json, client_to_json};
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::audit::{About, record};
-use crate::column::{client_id, corrupt, get, instant, millis, scope};
+use crate::column::{client_id, corrupt, get, instant, millis};
 use crate::pool::{Fault, Pool, Transaction};
-
-/// The JSON of the `metadata` column. Fields added later have a default, so that old rows stay readable.
-#[derive(Serialize, Deserialize)]
-struct Metadata {
-    name: String,
-    #[serde(rename = "type")]
-    client_type: ClientType,
-    redirect_uris: Vec<RegisteredRedirectUri>,
-    post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
-    origins: Vec<String>,
-    scope: String,
-    first_party: bool,
-    refresh_delivery: RefreshDelivery,
-    id_token_alg: IdTokenAlgorithm,
-    resources: Vec<String>,
-}
-
-fn to_json(client: &Client) -> Result<String, Unavailable> {
-    serde_json::to_string(&Metadata {
-        name: client.name.clone(),
-        client_type: client.client_type,
-        redirect_uris: client.redirect_uris.clone(),
-        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
-        origins: client.origins.iter().map(ToString::to_string).collect(),
-        scope: client.scope.to_string(),
-        first_party: client.first_party,
-        refresh_delivery: client.refresh_delivery,
-        id_token_alg: client.id_token_alg,
-        resources: client.resources.clone(),
-    })
-    .map_err(|error| corrupt("client", error))
-}
 
 /// A client `c` with its secrets.
 macro_rules! client_columns {
@@ -61,26 +28,11 @@ macro_rules! client_columns {
 const FIND: &str = concat!("SELECT ", client_columns!(), " FROM client c WHERE c.id = $1");
 
 fn read(row: &Row) -> Result<Arc<ClientRecord>, Unavailable> {
-    let metadata: Metadata = serde_json::from_str(get(row, "metadata")?).map_err(|error| corrupt("client", error))?;
-    let origin = |text: &String| Origin::parse(text).ok_or_else(|| corrupt("client", format!("origin {text}")));
     let secret = |hash: &[u8]| -> Result<HandleHash<kind::ClientSecret>, Unavailable> {
         Ok(HandleHash::from_bytes(hash.try_into().map_err(|_| corrupt("client_secret", "hash"))?))
     };
     Ok(Arc::new(ClientRecord {
-        client: Client {
-            id: client_id("client", get(row, "id")?)?,
-            name: metadata.name,
-            client_type: metadata.client_type,
-            redirect_uris: metadata.redirect_uris,
-            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
-            origins: metadata.origins.iter().map(origin).collect::<Result<_, _>>()?,
-            scope: scope("client", &metadata.scope)?,
-            first_party: metadata.first_party,
-            refresh_delivery: metadata.refresh_delivery,
-            id_token_alg: metadata.id_token_alg,
-            resources: metadata.resources,
-            enabled: get(row, "enabled")?,
-        },
+        client: client_from_json(client_id("client", get(row, "id")?)?, get(row, "metadata")?, get(row, "enabled")?)?,
         secrets: get::<Vec<&[u8]>>(row, "secrets")?.into_iter().map(secret).collect::<Result<_, _>>()?,
         created_at: instant("client", row, "created_at")?,
         updated_at: instant("client", row, "updated_at")?,
@@ -95,7 +47,14 @@ async fn put(transaction: &Transaction, new: &ClientRecord, replace: bool) -> Re
             "INSERT INTO client (id, metadata, enabled, created_at, updated_at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (id) DO UPDATE
              SET metadata = excluded.metadata, enabled = excluded.enabled, updated_at = excluded.updated_at WHERE $6",
-            &[&id, &to_json(client)?, &client.enabled, &millis(new.created_at), &millis(new.updated_at), &replace],
+            &[
+                &id,
+                &client_to_json(client)?,
+                &client.enabled,
+                &millis(new.created_at),
+                &millis(new.updated_at),
+                &replace,
+            ],
         )
         .await?;
     if written == 0 {

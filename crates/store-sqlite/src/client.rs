@@ -3,75 +3,26 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::ClientId;
 use brama_protocol::handle::HandleHash;
-use brama_protocol::origin::Origin;
-use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
 use brama_store::client::{AddClient, ClientRecord, Clients};
+use brama_store::stored::{client_from_json, client_to_json};
 use rusqlite::{Connection, Row};
-use serde::{Deserialize, Serialize};
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{all, change, client_id, corrupt, first, get, millis, scope, timestamp};
-
-/// The JSON of the `metadata` column. Fields added later have a default, so that old rows stay readable.
-#[derive(Serialize, Deserialize)]
-struct Metadata {
-    name: String,
-    #[serde(rename = "type")]
-    client_type: ClientType,
-    redirect_uris: Vec<RegisteredRedirectUri>,
-    post_logout_redirect_uris: Vec<RegisteredRedirectUri>,
-    origins: Vec<String>,
-    scope: String,
-    first_party: bool,
-    refresh_delivery: RefreshDelivery,
-    id_token_alg: IdTokenAlgorithm,
-    resources: Vec<String>,
-}
-
-fn to_json(client: &Client) -> Result<String, Unavailable> {
-    serde_json::to_string(&Metadata {
-        name: client.name.clone(),
-        client_type: client.client_type,
-        redirect_uris: client.redirect_uris.clone(),
-        post_logout_redirect_uris: client.post_logout_redirect_uris.clone(),
-        origins: client.origins.iter().map(ToString::to_string).collect(),
-        scope: client.scope.to_string(),
-        first_party: client.first_party,
-        refresh_delivery: client.refresh_delivery,
-        id_token_alg: client.id_token_alg,
-        resources: client.resources.clone(),
-    })
-    .map_err(|error| corrupt("client", error))
-}
+use crate::column::{all, change, client_id, first, get, millis, timestamp};
 
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Arc<ClientRecord>, Unavailable> {
     let id = client_id("client", get(row, "id")?)?;
     let json: String = get(row, "metadata")?;
-    let metadata: Metadata = serde_json::from_str(&json).map_err(|error| corrupt("client", error))?;
-    let origin = |text: &String| Origin::parse(text).ok_or_else(|| corrupt("client", format!("origin {text}")));
     let secrets = all(connection, "SELECT hash FROM client_secret WHERE client_id = ?1", [id.as_str()], |row| {
         Ok(HandleHash::from_bytes(get(row, "hash")?))
     })?;
     Ok(Arc::new(ClientRecord {
-        client: Client {
-            id,
-            name: metadata.name,
-            client_type: metadata.client_type,
-            redirect_uris: metadata.redirect_uris,
-            post_logout_redirect_uris: metadata.post_logout_redirect_uris,
-            origins: metadata.origins.iter().map(origin).collect::<Result<_, _>>()?,
-            scope: scope("client", &metadata.scope)?,
-            first_party: metadata.first_party,
-            refresh_delivery: metadata.refresh_delivery,
-            id_token_alg: metadata.id_token_alg,
-            resources: metadata.resources,
-            enabled: get(row, "enabled")?,
-        },
+        client: client_from_json(id, &json, get(row, "enabled")?)?,
         secrets,
         created_at: timestamp("client", get(row, "created_at")?)?,
         updated_at: timestamp("client", get(row, "updated_at")?)?,
@@ -88,7 +39,7 @@ fn put(connection: &Connection, record_: &ClientRecord) -> Result<(), Unavailabl
         connection,
         "INSERT INTO client (id, metadata, enabled, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (id) DO UPDATE SET metadata = excluded.metadata, enabled = excluded.enabled, updated_at = excluded.updated_at",
-        (client.id.as_str(), to_json(client)?, client.enabled, millis(record_.created_at), millis(record_.updated_at)),
+        (client.id.as_str(), client_to_json(client)?, client.enabled, millis(record_.created_at), millis(record_.updated_at)),
     )?;
     change(connection, "DELETE FROM client_origin WHERE client_id = ?1", [client.id.as_str()])?;
     for origin in &client.origins {

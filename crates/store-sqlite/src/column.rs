@@ -1,53 +1,12 @@
 //! Between columns and the types of the protocol.
 
-use brama_protocol::client::ClientId;
-use brama_protocol::scope::{GrantedScope, Scope};
 use brama_store::Unavailable;
-use brama_store::session::Authentication;
-use jiff::Timestamp;
+pub(crate) use brama_store::stored::{authentication, client_id, corrupt, granted, millis, scope, timestamp};
 use rusqlite::Row;
 
 /// A failed statement, as the store reports it.
 pub(crate) fn failed(error: rusqlite::Error) -> Unavailable {
     Unavailable::Failed(error.to_string())
-}
-
-/// A value that fits no state.
-pub(crate) fn corrupt(table: &'static str, why: impl std::fmt::Display) -> Unavailable {
-    Unavailable::Corrupt { table, why: why.to_string() }
-}
-
-pub(crate) fn millis(at: Timestamp) -> i64 {
-    at.as_millisecond()
-}
-
-pub(crate) fn timestamp(table: &'static str, millis: i64) -> Result<Timestamp, Unavailable> {
-    Timestamp::from_millisecond(millis).map_err(|error| corrupt(table, error))
-}
-
-pub(crate) fn client_id(table: &'static str, text: String) -> Result<ClientId, Unavailable> {
-    ClientId::try_from(text).map_err(|error| corrupt(table, error))
-}
-
-pub(crate) fn scope(table: &'static str, text: &str) -> Result<Scope, Unavailable> {
-    Scope::parse(text).map_err(|error| corrupt(table, error))
-}
-
-pub(crate) fn granted(table: &'static str, text: &str) -> Result<GrantedScope, Unavailable> {
-    scope(table, text).map(GrantedScope::from_stored)
-}
-
-pub(crate) fn authentication(
-    table: &'static str,
-    auth_time: i64,
-    amr: &str,
-    acr: String,
-) -> Result<Authentication, Unavailable> {
-    Ok(Authentication {
-        at: timestamp(table, auth_time)?,
-        amr: amr.split(' ').filter(|value| !value.is_empty()).map(ToOwned::to_owned).collect(),
-        acr,
-    })
 }
 
 /// One column by name.

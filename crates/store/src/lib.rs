@@ -15,6 +15,7 @@ pub mod grant;
 pub mod lease;
 pub mod session;
 pub mod signing_key;
+pub mod stored;
 pub mod sweep;
 pub mod throttle;
 pub mod transfer;
