@@ -25,6 +25,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use brama_store::Unavailable;
 use rusqlite::Connection;
@@ -102,11 +103,16 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`]; nothing was changed.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
+        Self::open_gathering(settings, writer::GATHER)
+    }
+
+    /// `gather`: longest time units are gathered into one commit.
+    fn open_gathering(settings: &Settings, gather: Duration) -> Result<Self, OpenError> {
         let connection = connection::open(&settings.path)?;
         migrate::require_current(&connection, &settings.path)?;
         transfer::require_whole(&connection, &settings.path)?;
         let readers = Readers::open(&settings.path, settings.readers)?;
-        let writer = Writer::start(&settings.path, connection, settings.group_commit_max)?;
+        let writer = Writer::start(&settings.path, connection, settings.group_commit_max, gather)?;
         Ok(Self { writer, readers: Some(Arc::new(readers)) })
     }
 
@@ -143,7 +149,7 @@ impl SqliteStore {
         let mut connection = Connection::open_in_memory().map_err(|error| connection::refused(path, &error))?;
         connection::prepare(&connection).map_err(|error| connection::refused(path, &error))?;
         migrate::run(&mut connection, path, jiff::Timestamp::UNIX_EPOCH)?;
-        let writer = Writer::start(path, connection, 1024)?;
+        let writer = Writer::start(path, connection, 1024, writer::GATHER)?;
         Ok(Self { writer, readers: None })
     }
 

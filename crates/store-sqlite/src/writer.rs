@@ -7,6 +7,7 @@ mod lane;
 mod tests;
 
 use std::path::Path;
+use std::time::Duration;
 
 use brama_store::Unavailable;
 use rusqlite::Connection;
@@ -19,6 +20,9 @@ use crate::writer::lane::Lane;
 
 /// Most units that may wait. Beyond it, `Busy` at once: a queue without end helps nobody.
 const QUEUE: usize = 4096;
+
+/// Longest time units are gathered into one commit, so that the first of them does not wait for the thousandth.
+pub(crate) const GATHER: Duration = Duration::from_millis(10);
 
 pub(crate) struct Writer {
     queue: mpsc::Sender<Box<dyn Unit>>,
@@ -93,9 +97,14 @@ impl Writer {
     ///
     /// # Errors
     /// Why the database cannot be written.
-    pub(crate) fn start(path: &Path, connection: Connection, group_max: usize) -> Result<Self, OpenError> {
+    pub(crate) fn start(
+        path: &Path,
+        connection: Connection,
+        group_max: usize,
+        gather: Duration,
+    ) -> Result<Self, OpenError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        let lane = Lane::new(path, connection, group_max)?;
+        let lane = Lane::new(path, connection, group_max, gather)?;
         let thread = std::thread::Builder::new().name("sqlite-writer".to_owned());
         thread.spawn(move || serve(lane, waiting)).map_err(|error| no_thread(path, &error))?;
         Ok(Self { queue })

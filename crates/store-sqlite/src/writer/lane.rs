@@ -15,8 +15,6 @@ use super::file::{Files, is_full, with_cure};
 use crate::OpenError;
 use crate::connection::{prepare, refused};
 
-/// Longest time units are gathered into one commit, so that the first of them does not wait for the thousandth.
-pub(super) const GATHER: Duration = Duration::from_millis(10);
 /// Pages in the log from which on they are copied into the database file.
 const LONG_LOG: i32 = 1000;
 /// Further pages before that is tried again, when a reader or an error was in the way.
@@ -27,6 +25,7 @@ const NOT_FLUSHED: i32 = 1034;
 pub(super) struct Lane {
     connection: Connection,
     group_max: usize,
+    gather: Duration,
     /// None: in memory.
     files: Option<Files>,
     /// Whether the connection has seen its disk fail.
@@ -56,7 +55,12 @@ fn extended(error: &Error) -> i32 {
 impl Lane {
     /// # Errors
     /// Why the database cannot be written.
-    pub(super) fn new(path: &Path, mut connection: Connection, group_max: usize) -> Result<Self, OpenError> {
+    pub(super) fn new(
+        path: &Path,
+        mut connection: Connection,
+        group_max: usize,
+        gather: Duration,
+    ) -> Result<Self, OpenError> {
         let log = Arc::new(AtomicI32::new(0));
         // SQLite opens a file that it may not write for reading, and says so at the first statement that would write.
         let ready =
@@ -65,7 +69,7 @@ impl Lane {
         let files = connection.path().filter(|path| !path.is_empty()).map(|path| Files::of(Path::new(path)));
         let files = files.transpose().map_err(|why| OpenError::Unusable { path: path.to_owned(), why })?;
         let group_max = group_max.max(1);
-        Ok(Self { connection, group_max, files, suspect: false, log, tried_at: 0, keeps_log: false })
+        Ok(Self { connection, group_max, gather, files, suspect: false, log, tried_at: 0, keeps_log: false })
     }
 
     /// Run the group, and whatever comes while it runs, as one durable transaction.
@@ -99,7 +103,7 @@ impl Lane {
             }
             ran += 1;
             if ran < self.group_max
-                && began.elapsed() < GATHER
+                && began.elapsed() < self.gather
                 && let Ok(next) = waiting.try_recv()
             {
                 group.push(next);
