@@ -11,6 +11,7 @@ use brama_flows::keys::{MasterKey, Purpose, Sealer};
 use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::throttle::ThrottleKey;
+use brama_flows::outgoing::NoWayOut;
 use brama_flows::{Ctx, Deployment, Entropy, Settings};
 use brama_http::{App, Front, Limits, Look, Serving, TrustedProxies};
 use brama_protocol::origin::Origin;
@@ -146,6 +147,7 @@ pub(crate) async fn deployment(
         throttle_key: ThrottleKey::new(&*derive(master, Purpose::Throttle)?),
         flood: FloodGate::default(),
         hashing,
+        outgoing: Arc::new(NoWayOut),
         entropy,
     }))
 }

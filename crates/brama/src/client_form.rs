@@ -1,6 +1,6 @@
 //! A client as an operator writes it, in a command or in the configuration, and what is wrong with it.
 
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{Client, ClientId, ClientType, GrantType, IdTokenAlgorithm, RefreshDelivery};
 use brama_protocol::origin::Origin;
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::scope::Scope;
@@ -49,14 +49,12 @@ impl ClientForm {
             "web" => ClientType::Web,
             "native" => ClientType::Native,
             "service" => ClientType::Service,
-            "device" => {
-                return Err(unfit("type", "this version has no device grant", "use browser, web, native or service"));
-            }
+            "device" => ClientType::Device,
             other => {
                 return Err(unfit(
                     "type",
                     format!("{other:?} is no client type"),
-                    "use browser, web, native or service",
+                    "use browser, web, native, service or device",
                 ));
             }
         };
@@ -78,7 +76,7 @@ impl ClientForm {
             other => return Err(unfit("id_token_alg", format!("{other:?} is not offered"), "use ES256 or RS256")),
         };
         let redirect_uris = uris("redirect_uris", &self.redirect_uris)?;
-        if client_type.has_users() && redirect_uris.is_empty() {
+        if client_type.grant_types().contains(&GrantType::AuthorizationCode) && redirect_uris.is_empty() {
             return Err(unfit("redirect_uris", "there is none", "add --redirect-uri https://app.example.com/callback"));
         }
         if !client_type.has_users() && (!redirect_uris.is_empty() || self.first_party) {
@@ -102,13 +100,11 @@ impl ClientForm {
             scope: scope(&self.scopes, client_type)?,
             resources: resources(self.resources)?,
             first_party: self.first_party,
-            enabled: true,
-            id,
             name,
-            client_type,
             redirect_uris,
             refresh_delivery,
             id_token_alg,
+            ..Client::new(id, client_type)
         })
     }
 }

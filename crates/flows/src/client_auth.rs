@@ -33,7 +33,7 @@ pub async fn authenticate(ctx: &Ctx, credentials: &Credentials) -> Result<Authen
     if !record.client.enabled {
         return refused("disabled");
     }
-    match (credentials, record.client.client_type.is_confidential()) {
+    match (credentials, record.client.is_confidential()) {
         (Credentials::None { .. }, false) => Ok(AuthenticatedClient(record)),
         (Credentials::None { .. }, true) => refused("a confidential client has to authenticate"),
         (Credentials::Secret { .. }, false) => refused("a public client sent a secret"),

@@ -19,6 +19,7 @@ use crate::keys::{Keyring, Sealer};
 use crate::login::flood::FloodGate;
 use crate::login::hashing::HashPool;
 use crate::login::throttle::ThrottleKey;
+use crate::outgoing::Outgoing;
 
 /// Tells the time, at the edge only.
 pub trait Clock: Send + Sync {
@@ -126,6 +127,8 @@ pub struct Deployment {
     pub flood: FloodGate,
     /// Hashes passwords, so many at a time.
     pub hashing: HashPool,
+    /// The way to other servers.
+    pub outgoing: Arc<dyn Outgoing>,
     /// Random bytes.
     pub entropy: Arc<dyn Entropy>,
 }

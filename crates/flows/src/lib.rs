@@ -14,6 +14,7 @@ pub mod first_party;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod outgoing;
 pub mod token;
 pub mod userinfo;
 

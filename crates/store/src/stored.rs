@@ -1,6 +1,9 @@
 //! How values of the protocol are stored, in every backend alike: rows are copied from one to another as they are.
 
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{
+    AuthMethod, BackchannelLogout, Client, ClientId, ClientKeys, ClientLinks, ClientType, GrantType, IdTokenAlgorithm,
+    RefreshDelivery, Registrar,
+};
 use brama_protocol::origin::Origin;
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::scope::{GrantedScope, Scope};
@@ -85,6 +88,32 @@ struct Metadata {
     refresh_delivery: RefreshDelivery,
     id_token_alg: IdTokenAlgorithm,
     resources: Vec<String>,
+    /// Absent in rows of before: what follows from the type.
+    auth_method: Option<AuthMethod>,
+    #[serde(default)]
+    auth_signing_alg: Option<String>,
+    #[serde(default)]
+    keys: ClientKeys,
+    /// Likewise.
+    grant_types: Option<Vec<GrantType>>,
+    #[serde(default)]
+    serves: Vec<String>,
+    #[serde(default)]
+    require_pushed_authorization_requests: bool,
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
+    #[serde(default)]
+    default_max_age: Option<u32>,
+    #[serde(default)]
+    default_acr_values: Vec<String>,
+    #[serde(default)]
+    backchannel_logout: Option<BackchannelLogout>,
+    #[serde(default)]
+    danger_allow_missing_pkce: bool,
+    #[serde(default)]
+    links: ClientLinks,
+    #[serde(default)]
+    registrar: Registrar,
 }
 
 /// What a client is, but for its id and whether it is enabled, as JSON.
@@ -103,6 +132,19 @@ pub fn client_to_json(client: &Client) -> Result<String, Unavailable> {
         refresh_delivery: client.refresh_delivery,
         id_token_alg: client.id_token_alg,
         resources: client.resources.clone(),
+        auth_method: Some(client.auth_method),
+        auth_signing_alg: client.auth_signing_alg.clone(),
+        keys: client.keys.clone(),
+        grant_types: Some(client.grant_types.clone()),
+        serves: client.serves.clone(),
+        require_pushed_authorization_requests: client.require_pushed_authorization_requests,
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
+        default_max_age: client.default_max_age,
+        default_acr_values: client.default_acr_values.clone(),
+        backchannel_logout: client.backchannel_logout.clone(),
+        danger_allow_missing_pkce: client.danger_allow_missing_pkce,
+        links: client.links.clone(),
+        registrar: client.registrar,
     })
     .map_err(|error| corrupt("client", error))
 }
@@ -126,6 +168,19 @@ pub fn client_from_json(id: ClientId, json: &str, enabled: bool) -> Result<Clien
         refresh_delivery: metadata.refresh_delivery,
         id_token_alg: metadata.id_token_alg,
         resources: metadata.resources,
+        auth_method: metadata.auth_method.unwrap_or_else(|| metadata.client_type.auth_method()),
+        auth_signing_alg: metadata.auth_signing_alg,
+        keys: metadata.keys,
+        grant_types: metadata.grant_types.unwrap_or_else(|| metadata.client_type.grant_types()),
+        serves: metadata.serves,
+        require_pushed_authorization_requests: metadata.require_pushed_authorization_requests,
+        dpop_bound_access_tokens: metadata.dpop_bound_access_tokens,
+        default_max_age: metadata.default_max_age,
+        default_acr_values: metadata.default_acr_values,
+        backchannel_logout: metadata.backchannel_logout,
+        danger_allow_missing_pkce: metadata.danger_allow_missing_pkce,
+        links: metadata.links,
+        registrar: metadata.registrar,
         enabled,
     })
 }

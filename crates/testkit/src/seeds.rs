@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::password;
-use brama_protocol::client::{Client, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{Client, ClientType};
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::UserId;
 use brama_protocol::origin::Origin;
@@ -77,18 +77,9 @@ fn secret_handle(client: &str) -> Handle<kind::ClientSecret> {
 #[must_use]
 pub fn client(id: &str, client_type: ClientType) -> Client {
     Client {
-        id: id.parse().unwrap(),
         name: format!("The {id}"),
-        client_type,
-        redirect_uris: Vec::new(),
-        post_logout_redirect_uris: Vec::new(),
-        origins: Vec::new(),
         scope: Scope::parse("openid profile email offline_access").unwrap(),
-        first_party: false,
-        refresh_delivery: RefreshDelivery::Auto,
-        id_token_alg: IdTokenAlgorithm::ES256,
-        resources: Vec::new(),
-        enabled: true,
+        ..Client::new(id.parse().unwrap(), client_type)
     }
 }
 
@@ -102,8 +93,7 @@ fn origins(texts: &[&str]) -> Vec<Origin> {
 
 /// Register a client, with [`secret`] if its type keeps one. One that exists is changed.
 pub async fn put_client(server: &TestServer, client: Client) {
-    let secrets =
-        if client.client_type.is_confidential() { vec![secret_handle(client.id.as_str()).hash()] } else { vec![] };
+    let secrets = if client.auth_method.has_secret() { vec![secret_handle(client.id.as_str()).hash()] } else { vec![] };
     let now = server.ctx().now;
     let record = ClientRecord { client, secrets, created_at: now, updated_at: now };
     if server.store.add_client(record.clone()).await.unwrap() == AddClient::IdTaken {

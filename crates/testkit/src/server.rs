@@ -11,6 +11,7 @@ use brama_flows::keys::{MasterKey, Purpose, Sealer};
 use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::HashPool;
 use brama_flows::login::throttle::ThrottleKey;
+use brama_flows::outgoing::Outgoing;
 use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
 use brama_http::{App, Front, Limits, Serving, TrustedProxies};
 use brama_jose::{Algorithm, SigningKey};
@@ -27,6 +28,7 @@ use crate::call::Call;
 use crate::clock::TestClock;
 use crate::entropy::SeededEntropy;
 use crate::options::{Options, Storage};
+use crate::outgoing::World;
 use crate::seeds;
 
 /// The master key of all test servers.
@@ -36,6 +38,8 @@ const MASTER: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
 pub struct TestServer {
     /// What it shows as the time.
     pub clock: Arc<TestClock>,
+    /// The servers of others.
+    pub world: Arc<World>,
     /// Settings, store, keys.
     pub deployment: Arc<Deployment>,
     /// What the server remembers, for tests that look behind the scenes.
@@ -145,6 +149,7 @@ impl TestServer {
         let mut dummy = [0; 48];
         entropy.fill(&mut dummy).unwrap();
         let clock = Arc::new(TestClock::at(options.now));
+        let world = Arc::new(World::default());
         let deployment = Arc::new(Deployment {
             settings: options.settings,
             store: Arc::clone(&store),
@@ -155,6 +160,7 @@ impl TestServer {
             throttle_key: ThrottleKey::new(&derive(Purpose::Throttle)),
             flood: FloodGate::default(),
             hashing: HashPool::start(options.hashing, dummy).unwrap(),
+            outgoing: Arc::clone(&world) as Arc<dyn Outgoing>,
             entropy,
         });
         let shown = Arc::clone(&clock) as Arc<dyn Clock>;
@@ -162,6 +168,7 @@ impl TestServer {
         let front = Front::new(Arc::new(app), axum::Router::new());
         let server = Self {
             clock,
+            world,
             deployment,
             store,
             front,

@@ -35,7 +35,7 @@ pub(crate) struct Add {
     /// client_id
     id: String,
     /// Kind of app
-    #[arg(long = "type", value_name = "TYPE", value_parser = ["browser", "web", "native", "service"])]
+    #[arg(long = "type", value_name = "TYPE", value_parser = ["browser", "web", "native", "service", "device"])]
     client_type: String,
     /// Name that people see; the id if left out
     #[arg(long)]
@@ -153,7 +153,7 @@ async fn add(flags: Add) -> Result<(), Failure> {
         let what = format!("{}: {}", unfit.field, unfit.what);
         Failure::from(Trouble::new("B5102", what, unfit.fix).exit(USAGE))
     })?;
-    let secret = if client.client_type.is_confidential() {
+    let secret = if client.auth_method.has_secret() {
         let mut bytes = [0u8; 32];
         SystemEntropy
             .fill(&mut bytes)

@@ -1,5 +1,6 @@
 //! A machine acting for itself. OAuth 2.1 §4.2; TE-32.
 
+use brama_protocol::client::GrantType;
 use brama_protocol::error::{AUTHORIZE_SCOPE, GRANT_NOT_ALLOWED, Refusal};
 use brama_protocol::scope::{GrantedScope, Scope};
 
@@ -17,7 +18,7 @@ pub(crate) fn approve(
     target: Target,
 ) -> Result<Approval, Refusal> {
     let client = client.client();
-    if !client.client_type.is_confidential() || client.client_type.has_users() {
+    if !client.is_confidential() || !client.may_use(GrantType::ClientCredentials) {
         return Err((&GRANT_NOT_ALLOWED).into());
     }
     let impersonal: Vec<&str> = client.scope.iter().filter(|token| !OF_A_PERSON.contains(token)).collect();

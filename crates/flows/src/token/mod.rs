@@ -36,7 +36,9 @@ pub enum Delivery {
 pub fn delivery(ctx: &Ctx, client: &Client, provenance: &Provenance<'_>) -> Delivery {
     match (client.refresh_delivery, client.client_type) {
         (RefreshDelivery::Body, _) => Delivery::Body,
-        (RefreshDelivery::Auto, ClientType::Web | ClientType::Native | ClientType::Service) => Delivery::Body,
+        (RefreshDelivery::Auto, ClientType::Web | ClientType::Native | ClientType::Service | ClientType::Device) => {
+            Delivery::Body
+        }
         (RefreshDelivery::Cookie, _) | (RefreshDelivery::Auto, ClientType::Browser) => {
             match provenance.admit(&ctx.settings.own_origin) {
                 Ok(Sender::NoBrowser) => Delivery::Cookie,

@@ -38,8 +38,7 @@ pub(crate) async fn approve(
 ) -> Result<Approval, Refusal> {
     let client = client.client();
     let token = ctx.refresh_tokens.open(token).ok_or(&REFRESH_UNKNOWN)?;
-    let presenter =
-        if client.client_type.is_confidential() { Presenter::ConfidentialClient } else { Presenter::PublicClient };
+    let presenter = if client.is_confidential() { Presenter::ConfidentialClient } else { Presenter::PublicClient };
     // A wish that goes too far is refused before the token is rotated: the client still has it afterwards.
     if wish.asks_for_something()
         && let Some((grant, _)) = ctx.store.find_grant(token.grant, ctx.now).await?

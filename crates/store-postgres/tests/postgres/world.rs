@@ -6,7 +6,7 @@ use std::time::Duration;
 use brama_postgres_cluster::Cluster;
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
 use brama_protocol::pkce;
@@ -90,18 +90,9 @@ pub(crate) fn new_user(name: &str) -> NewUser {
 pub(crate) fn client(id: &str) -> ClientRecord {
     ClientRecord {
         client: Client {
-            id: id.parse().unwrap(),
-            name: id.to_owned(),
-            client_type: ClientType::Browser,
-            redirect_uris: Vec::new(),
-            post_logout_redirect_uris: Vec::new(),
-            origins: Vec::new(),
             scope: Scope::parse("openid").unwrap(),
             first_party: true,
-            refresh_delivery: RefreshDelivery::Auto,
-            id_token_alg: IdTokenAlgorithm::ES256,
-            resources: Vec::new(),
-            enabled: true,
+            ..Client::new(id.parse().unwrap(), ClientType::Browser)
         },
         secrets: Vec::new(),
         created_at: at(0),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::HandleHash;
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
 use brama_protocol::pkce;
@@ -121,18 +121,11 @@ async fn people(folder: &Path) {
 fn client() -> ClientRecord {
     ClientRecord {
         client: Client {
-            id: app(),
             name: "App".to_owned(),
-            client_type: ClientType::Browser,
             redirect_uris: vec![RegisteredRedirectUri::parse(REDIRECT_URI).unwrap()],
-            post_logout_redirect_uris: Vec::new(),
-            origins: Vec::new(),
             scope: Scope::parse("openid").unwrap(),
             first_party: true,
-            refresh_delivery: RefreshDelivery::Auto,
-            id_token_alg: IdTokenAlgorithm::ES256,
-            resources: Vec::new(),
-            enabled: true,
+            ..Client::new(app(), ClientType::Browser)
         },
         secrets: Vec::new(),
         created_at: now(),

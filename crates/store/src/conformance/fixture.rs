@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
-use brama_protocol::client::{Client, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
 use brama_protocol::origin::Origin;
@@ -314,18 +314,12 @@ pub(super) fn verifier() -> pkce::Verifier {
 pub(super) fn client(id: &str) -> ClientRecord {
     ClientRecord {
         client: Client {
-            id: id.parse().unwrap(),
             name: format!("App {id}"),
-            client_type: ClientType::Browser,
             redirect_uris: vec![RegisteredRedirectUri::parse(REDIRECT_URI).unwrap()],
-            post_logout_redirect_uris: Vec::new(),
             origins: vec![Origin::parse("https://app.example.com").unwrap()],
             scope: scope("openid email offline_access"),
             first_party: true,
-            refresh_delivery: RefreshDelivery::Auto,
-            id_token_alg: IdTokenAlgorithm::ES256,
-            resources: Vec::new(),
-            enabled: true,
+            ..Client::new(id.parse().unwrap(), ClientType::Browser)
         },
         secrets: Vec::new(),
         created_at: at(0),

@@ -8,18 +8,11 @@ const AUDIENCE: &str = "https://id.example.com/api";
 
 fn client() -> Client {
     Client {
-        id: "shop".parse().unwrap(),
         name: "Shop".to_owned(),
-        client_type: ClientType::Web,
         redirect_uris: vec![RegisteredRedirectUri::parse("https://shop.example.com/cb").unwrap()],
-        post_logout_redirect_uris: vec![],
-        origins: vec![],
         scope: Scope::parse("openid email").unwrap(),
-        first_party: false,
-        refresh_delivery: crate::client::RefreshDelivery::Auto,
-        id_token_alg: crate::client::IdTokenAlgorithm::ES256,
         resources: vec!["https://api.example.com".to_owned()],
-        enabled: true,
+        ..Client::new("shop".parse().unwrap(), ClientType::Web)
     }
 }
 
