@@ -128,3 +128,68 @@ async fn signed_out_links_only_to_registered_addresses() {
         assert!(!page.text().contains("href=\"http"), "{page}");
     }
 }
+
+fn apps_form(page: &Reply, client: &str) -> html::Form {
+    let forms = html::forms(page.text()).into_iter();
+    let mut fitting = forms.filter(|form| form.fields.get("client").is_some_and(|id| id == client));
+    fitting.next().unwrap_or_else(|| panic!("no form for {client}: {page}"))
+}
+
+#[tokio::test]
+async fn az21_apps_with_access_are_listed_with_what_they_may_do() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::new(&server);
+    assert_eq!(browser.step(None, "/account/apps").await.location(), "/sign-in");
+    let shop = RelyingParty::shop();
+    let answer = browser.sign_in_for(&shop).await;
+    let page = browser.step(None, "/account/apps").await.expect(200);
+    // Consent is remembered, no grant is in use yet.
+    assert!(page.text().contains("not in use; it would not have to ask again"), "{page}");
+    let tokens = Tokens::of(&shop.redeem(&server, answer.code()).await.expect(200));
+    server.clock.advance_seconds(3600);
+    assert_eq!(shop.refresh(&server, &tokens.refresh).await.status, 200);
+    browser.sign_in_for(&RelyingParty::cli()).await;
+    let page = browser.step(None, "/account/apps").await.expect(200);
+    for text in ["<bdi>Крамниця</bdi>", "<bdi>shop.example.net</bdi>", "see your email address", "2026-06-01T08:00:00Z"] {
+        assert!(page.text().contains(text), "{text}: {page}");
+    }
+    assert!(!page.text().contains("value=\"cli\""), "nothing was redeemed for it, and nothing is remembered: {page}");
+    // Others have nothing to do with it.
+    let mut taras = Browser::new(&server);
+    taras.log_in(seeds::TARAS, seeds::PASSWORD).await;
+    assert!(!taras.step(None, "/account/apps").await.expect(200).text().contains("Крамниця"));
+}
+
+#[tokio::test]
+async fn te30_withdrawing_ends_tokens_codes_and_consent_of_one_app() {
+    let server = TestServer::start().await;
+    let (shop, cli) = (RelyingParty::shop().scope("openid offline_access"), RelyingParty::cli());
+    let mut browser = Browser::new(&server);
+    let answer = browser.sign_in_for(&shop).await;
+    let of_shop = Tokens::of(&shop.redeem(&server, answer.code()).await.expect(200));
+    let waiting = browser.sign_in_for(&shop).await;
+    let answer = browser.sign_in_for(&cli).await;
+    let of_cli = Tokens::of(&cli.redeem(&server, answer.code()).await.expect(200));
+
+    let form = apps_form(&browser.step(None, "/account/apps").await, seeds::SHOP);
+    for (field, value) in [("csrf", "x"), ("csrf", "")] {
+        let mut forged = form.clone();
+        forged.fields.insert(field.to_owned(), value.to_owned());
+        assert_eq!(browser.submit_step(&forged, &[]).await.status, 403);
+    }
+    let page = browser.submit(&form, &[]).await.page().expect(200);
+    assert!(page.text().contains("The app has no access any more") && !page.text().contains("Крамниця"), "{page}");
+    assert_eq!(shop.refresh(&server, &of_shop.refresh).await.expect_error(400, "invalid_grant").status, 400);
+    assert_eq!(shop.redeem(&server, waiting.code()).await.expect_error(400, "invalid_grant").status, 400);
+    assert_eq!(server.get("/userinfo").bearer(&of_shop.access).send().await.status, 401);
+    // It has to ask again; the other app and the session are untouched.
+    let landing = browser.authorize(&shop, &[("prompt", "none")]).await;
+    assert_eq!(brama_testkit::Answer::parse(&landing.outside()).error(), "consent_required");
+    assert_eq!(cli.refresh(&server, &of_cli.refresh).await.status, 200);
+    // Twice, and of an app that is none, is no error.
+    for client in [seeds::SHOP, "nobody", "a/b", ""] {
+        let mut again = form.clone();
+        again.fields.insert("client".to_owned(), client.to_owned());
+        assert_eq!(browser.submit_step(&again, &[]).await.status, 303, "{client}");
+    }
+}

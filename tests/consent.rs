@@ -21,7 +21,10 @@ async fn az21_the_page_says_who_asks_what_and_where_the_answer_goes() {
     for text in ["<bdi>Крамниця</bdi>", "<bdi>shop.example.net</bdi>", "<bdi>olena</bdi>"] {
         assert!(page.text().contains(text), "{text}: {page}");
     }
-    assert_eq!(page.text().matches("name=\"decision\"").count(), 2);
+    // Yes, no, or part of it; nothing is ticked beforehand. UX-7.
+    assert_eq!(page.text().matches("name=\"decision\"").count(), 3);
+    assert_eq!(page.text().matches("type=\"checkbox\"").count(), 2);
+    assert!(!page.text().contains(" checked"), "{page}");
 }
 
 #[tokio::test]
@@ -122,4 +125,112 @@ async fn a6_an_old_consent_page_is_shown_anew() {
     assert_ne!(again.fields["tx"], form.fields["tx"]);
     let landing = browser.submit(&again, &[("decision", "allow")]).await;
     assert_eq!(browser.complete(landing).await.get("state"), Some(RelyingParty::shop().state.as_str()));
+}
+
+/// The scope of the tokens that an app gets after this answer to the consent page.
+async fn scope_after(server: &TestServer, browser: &mut Browser<'_>, page: &Reply, filled: &[(&str, &str)]) -> String {
+    let form = html::form(page.text(), "/consent").unwrap();
+    let landing = browser.submit(&form, filled).await;
+    let answer = browser.complete(landing).await;
+    let reply = RelyingParty::shop().redeem(server, answer.code()).await.expect(200);
+    reply.member("scope")
+}
+
+#[tokio::test]
+async fn az21_part_of_it_can_be_allowed_but_not_more() {
+    let server = TestServer::start().await;
+    for (chosen, scope) in [
+        (&["email"][..], "email openid"),
+        (&["profile", "email"], "email openid profile"),
+        // Not asked for, unknown, and hostile ones change nothing; `openid` cannot be left out.
+        (&["email", "offline_access", "admin", "\"><script>"], "email openid"),
+        (&["openid", "email"], "email openid"),
+    ] {
+        let user = seeds::user(&server, seeds::OLENA).await;
+        server.store.withdraw_access(user.id, &seeds::SHOP.parse().unwrap(), server.ctx().now).await.unwrap();
+        let (mut browser, page) = asked(&server).await;
+        let mut filled = vec![("decision", "allow_chosen")];
+        let form = html::form(page.text(), "/consent").unwrap();
+        let own = server.issuer().to_owned();
+        filled.extend(chosen.iter().map(|scope| ("scope", *scope)));
+        filled.extend(form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let reply = browser.post_form(&own, "/consent", &filled).await;
+        let landing = browser.follow(Some(&own), reply).await;
+        let answer = browser.complete(landing).await;
+        let tokens = RelyingParty::shop().redeem(&server, answer.code()).await.expect(200);
+        assert_eq!(tokens.member("scope"), scope, "{chosen:?}");
+        // TE-28: the refresh token cannot widen it.
+        let refresh = tokens.member("refresh_token");
+        let wider = RelyingParty::shop().refresh_with(&server, &refresh, &[("scope", "openid profile email x")]).await;
+        assert_eq!(wider.expect_error(400, "invalid_scope").status, 400);
+        let remembered = server.store.find_consent(user.id, &seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(remembered.scope.to_string(), scope);
+    }
+}
+
+#[tokio::test]
+async fn az21_nothing_ticked_is_no_answer() {
+    let server = TestServer::start().await;
+    let (mut browser, page) = asked(&server).await;
+    let form = html::form(page.text(), "/consent").unwrap();
+    let again = browser.submit(&form, &[("decision", "allow_chosen")]).await.page().expect(200);
+    assert!(again.text().contains("Nothing is ticked") && again.text().contains("<details open>"), "{again}");
+    assert_eq!(scope_after(&server, &mut browser, &again, &[("decision", "allow")]).await, "email openid profile");
+}
+
+#[tokio::test]
+async fn az22_what_is_new_is_asked_and_what_was_allowed_is_shown() {
+    let server = TestServer::start().await;
+    let (mut browser, page) = asked(&server).await;
+    let chosen = [("decision", "allow_chosen"), ("scope", "email")];
+    assert_eq!(scope_after(&server, &mut browser, &page, &chosen).await, "email openid");
+    let page = browser.authorize(&RelyingParty::shop(), &[]).await.page();
+    let (new, before) = page.text().split_once("You have allowed it already to").unwrap();
+    assert!(new.contains("see your name, user name and language") && !new.contains("see your email address"), "{page}");
+    assert!(before.contains("see your email address"), "{page}");
+    // Allowing what is new keeps what was allowed.
+    let all = [("decision", "allow_chosen"), ("scope", "profile")];
+    assert_eq!(scope_after(&server, &mut browser, &page, &all).await, "email openid profile");
+    let silent = browser.authorize(&RelyingParty::shop(), &[("prompt", "none")]).await;
+    assert!(Answer::parse(&silent.outside()).get("code").is_some());
+    // `prompt=consent` asks for all of it again.
+    let page = browser.authorize(&RelyingParty::shop(), &[("prompt", "consent")]).await.page();
+    assert!(!page.text().contains("You have allowed it already"), "{page}");
+}
+
+#[tokio::test]
+async fn az22_nothing_is_remembered_where_the_receiver_is_not_assured() {
+    let server = TestServer::start().await;
+    let cli = RelyingParty::cli();
+    Browser::new(&server).sign_in_for(&cli).await;
+    let user = seeds::user(&server, seeds::OLENA).await;
+    assert_eq!(server.store.find_consent(user.id, &seeds::CLI.parse().unwrap()).await.unwrap(), None);
+}
+
+/// OpenID Core §11: access that outlives the session takes consent of its own, of a web app of ours too.
+#[tokio::test]
+async fn offline_access_takes_explicit_consent() {
+    let server = TestServer::start().await;
+    let record = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
+    seeds::put_client(&server, Client { first_party: true, ..record.client.clone() }).await;
+    let shop = RelyingParty::shop().scope("openid offline_access");
+    let mut browser = Browser::new(&server);
+    browser.sign_in_for(&RelyingParty::demo()).await;
+    let scope = async |answer: &Answer| shop.redeem(&server, answer.code()).await.expect(200).member("scope");
+    for prompt in ["", "none"] {
+        let answer = Answer::parse(&browser.authorize(&shop, &[("prompt", prompt)]).await.outside());
+        assert_eq!(scope(&answer).await, "openid", "ignored, not refused: {prompt}");
+    }
+    let page = browser.authorize(&shop, &[("prompt", "consent")]).await;
+    let answer = browser.complete(page).await;
+    assert_eq!(scope(&answer).await, "offline_access openid");
+    let answer = Answer::parse(&browser.authorize(&shop, &[("prompt", "none")]).await.outside());
+    assert_eq!(scope(&answer).await, "offline_access openid", "remembered");
+    // A third-party app: its consent page says so.
+    seeds::put_client(&server, Client { first_party: false, ..record.client.clone() }).await;
+    let mut taras = Browser::new(&server);
+    let page = taras.authorize(&shop, &[]).await.page();
+    let form = html::form(page.text(), "/sign-in").unwrap();
+    let page = taras.submit(&form, &[("username", seeds::TARAS), ("password", seeds::PASSWORD)]).await.page();
+    assert!(page.text().contains("keep access while you are not using the app"), "{page}");
 }

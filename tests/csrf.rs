@@ -20,6 +20,12 @@ async fn targets(server: &TestServer) -> Vec<Target> {
     let sign_out = browser.step(None, "/oauth2/logout").await;
     let again = [("prompt", "login")];
     server.clock.advance_seconds(1);
+    let cli = brama_testkit::RelyingParty::cli();
+    let answer = browser.sign_in_for(&cli).await;
+    assert_eq!(cli.redeem(server, answer.code()).await.status, 200);
+    let apps = browser.step(None, "/account/apps").await;
+    let account_of = [("prompt", "select_account")];
+    let chooser = browser.authorize(&brama_testkit::RelyingParty::demo(), &account_of).await.page();
     let sign_in = browser.authorize(&brama_testkit::RelyingParty::shop(), &again).await.page();
     let consent = browser.authorize(&brama_testkit::RelyingParty::shop(), &[]).await.page();
     let jar = format!("{SESSION}={}; {TX}={}", browser.jar.get(SESSION).unwrap(), browser.jar.get(TX).unwrap());
@@ -36,6 +42,8 @@ async fn targets(server: &TestServer) -> Vec<Target> {
         of(&account, "/account/sessions/end", &[("all", "1")]),
         of(&account, "/account/sign-out", &[]),
         of(&sign_out, "/sign-out", &[]),
+        of(&apps, "/account/apps/withdraw", &[]),
+        of(&chooser, "/select-account", &[("decision", "continue")]),
         of(&consent, "/consent", &[("decision", "allow")]),
         of(&sign_in, "/sign-in", &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]),
     ]

@@ -79,7 +79,7 @@ async fn a5_missing_bad_and_expired_tokens_are_401_with_a_challenge() {
     assert_eq!(in_query.status(), 401);
     let claims = tokens::peek(&sent.access).1;
     let catalog = server.deployment.catalog.get();
-    let own = catalog.keyring.for_access_tokens();
+    let own = catalog.keyring.for_access_tokens().unwrap();
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = claims.clone();
         claims[name] = value;

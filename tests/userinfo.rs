@@ -89,7 +89,7 @@ async fn rs3_a_token_that_is_not_ours_opens_nothing() {
     let claims = tokens::peek(&sent.access).1;
     let stranger = SigningKey::generate(Algorithm::Es256).unwrap();
     let catalog = server.deployment.catalog.get();
-    let own = catalog.keyring.for_access_tokens();
+    let own = catalog.keyring.for_access_tokens().unwrap();
     let with = |change: serde_json::Value| {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -131,7 +131,7 @@ async fn ep40_without_openid_it_is_403_and_says_what_is_missing() {
     let server = TestServer::start().await;
     let mut claims = tokens::peek(&signed_in_to(&server, &RelyingParty::shop()).await.access).1;
     claims["scope"] = "profile email".into();
-    let token = server.deployment.catalog.get().keyring.for_access_tokens().sign(Typ::AccessToken, &claims).unwrap();
+    let token = server.deployment.catalog.get().keyring.for_access_tokens().unwrap().sign(Typ::AccessToken, &claims).unwrap();
     let reply = server.get("/userinfo").bearer(&token).send().await.expect_error(403, "insufficient_scope");
     let challenge = reply.header("www-authenticate").unwrap();
     assert!(

@@ -1,6 +1,11 @@
 //! `/oauth2/authorize`: what is refused and how, and the way to a code. B1 to B4; AZ-1 to AZ-33.
 
-use brama_testkit::{Answer, Browser, Landing, RelyingParty, Storage, TestServer, challenge, html, rows, seeds};
+use brama_protocol::client::{Client, ClientType, Registrar};
+use brama_protocol::handle::{Handle, kind};
+use brama_protocol::redirect_uri::RegisteredRedirectUri;
+use brama_testkit::{
+    Answer, Browser, Landing, RelyingParty, Storage, TestServer, challenge, html, rows, seeds, tokens,
+};
 use http::Method;
 
 use crate::support::{SESSION, TX, assert_no_cors};
@@ -45,6 +50,8 @@ async fn az10_az11_az23_refusals_go_back_with_state_and_iss() {
         (&[("scope", "openid \"quoted\"")], "invalid_scope"),
         (&[("prompt", "none login")], "invalid_request"),
         (&[("prompt", "none consent")], "invalid_request"),
+        (&[("prompt", "none select_account")], "invalid_request"),
+        (&[("prompt", "login create")], "invalid_request"),
         (&[("prompt", "create")], "invalid_request"),
         (&[("prompt", "LOGIN")], "invalid_request"),
         (&[("prompt", "nonsense")], "invalid_request"),
@@ -54,7 +61,12 @@ async fn az10_az11_az23_refusals_go_back_with_state_and_iss() {
         (&[("max_age", "99999999999999999999")], "invalid_request"),
         (&[("request", "eyJhbGciOiJub25lIn0.e30.")], "request_not_supported"),
         (&[("request_uri", "https://internal.example/")], "request_uri_not_supported"),
-        (&[("request_uri", "urn:ietf:params:oauth:request_uri:x")], "request_uri_not_supported"),
+        (&[("request_uri", "urn:example:somebody-elses")], "request_uri_not_supported"),
+        (&[("claims", "[]")], "invalid_request"),
+        (&[("dpop_jkt", "x")], "invalid_request"),
+        (&[("acr_values", "a"), ("acr_values", "b")], "invalid_request"),
+        (&[("display", "page"), ("display", "page")], "invalid_request"),
+        (&[("max_age", "+5")], "invalid_request"),
         (&[("registration", "{}")], "registration_not_supported"),
         (&[("authorization_details", "[]")], "invalid_authorization_details"),
         (&[("resource", "https://other.example/")], "invalid_target"),
@@ -284,4 +296,156 @@ async fn sign_in_of_another_browser_cannot_be_continued() {
     let Landing::Page(page) = landing else { panic!("{landing:?}") };
     let other = html::forms(page.text()).into_iter().find_map(|form| form.fields.get("tx").cloned());
     assert_ne!(other, Some(tx), "{page}");
+}
+
+/// AZ-23: an exemption is for one confidential client, never for a public one; what is sent counts all the same.
+#[tokio::test]
+async fn az23_te20_a_client_that_may_leave_pkce_out() {
+    let server = TestServer::start().await;
+    for (client, app) in [(seeds::SHOP, RelyingParty::shop()), (seeds::FOREIGN, RelyingParty::foreign())] {
+        let record = server.store.find_client(&client.parse().unwrap()).await.unwrap().unwrap();
+        seeds::put_client(&server, Client { danger_allow_missing_pkce: true, ..record.client.clone() }).await;
+        let without = [("code_challenge", ""), ("code_challenge_method", "")];
+        let landing = Browser::new(&server).authorize(&app, &without).await;
+        if client == seeds::FOREIGN {
+            assert_eq!(Answer::parse(&landing.outside()).error(), "invalid_request", "public clients always need it");
+            continue;
+        }
+        for half in [[("code_challenge", ""), ("x", "")], [("code_challenge_method", ""), ("x", "")]] {
+            let answer = Answer::parse(&Browser::new(&server).authorize(&app, &half).await.outside());
+            assert_eq!(answer.error(), "invalid_request", "{half:?}");
+        }
+        let mut browser = Browser::new(&server);
+        let landing = browser.authorize(&app, &without).await;
+        let answer = browser.complete(landing).await;
+        // A verifier for a code without a challenge: RFC 9700 §4.8.2.
+        app.redeem(&server, answer.code()).await.expect_error(400, "invalid_request");
+        let reply = app.redeem_with(&server, answer.code(), &[("code_verifier", "")]).await;
+        assert_eq!(reply.status, 200, "{reply}");
+        // With a challenge a verifier is needed, exempt or not.
+        let answer = Browser::new(&server).sign_in_for(&app).await;
+        let reply = app.redeem_with(&server, answer.code(), &[("code_verifier", "")]).await;
+        assert_eq!(reply.expect_error(400, "invalid_request").status, 400);
+        assert_eq!(app.redeem(&server, answer.code()).await.status, 200);
+    }
+}
+
+/// RFC 8707 §2, §2.2: several resources for the grant, one for each token.
+#[tokio::test]
+async fn rfc8707_tk3_te29_several_resources_and_a_token_for_one_of_them() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop().scope("email");
+    let record = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
+    let resources = ["https://a.example", "https://b.example/v1", "https://c.example"].map(str::to_owned).to_vec();
+    seeds::put_client(&server, Client { resources, ..record.client.clone() }).await;
+    let mut browser = Browser::new(&server);
+    let asked = [("resource", "https://b.example/v1"), ("resource", "HTTPS://A.example/"), ("resource", "https://a.example")];
+    let page = browser.authorize(&shop, &asked).await.page();
+    let form = html::form(page.text(), "/sign-in").unwrap();
+    let page = browser.submit(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.page();
+    for shown in ["<bdi>https://a.example</bdi>", "<bdi>https://b.example/v1</bdi>"] {
+        assert_eq!(page.text().matches(shown).count(), 1, "{shown}: {page}");
+    }
+    let landing = brama_testkit::Landing::Page(page);
+    let answer = browser.complete(landing).await;
+    // One that was not asked for, or two at once: the code is not lost.
+    for wrong in [&[("resource", "https://c.example")][..], &[("resource", "https://a.example"), ("resource", "https://b.example/v1")]] {
+        let reply = shop.redeem_with(&server, answer.code(), wrong).await;
+        assert_eq!(reply.expect_error(400, "invalid_target").status, 400);
+    }
+    let tokens = shop.redeem_with(&server, answer.code(), &[("resource", "https://a.example")]).await.expect(200);
+    let aud = |reply: &brama_testkit::Reply| tokens::peek(&reply.member("access_token")).1["aud"].clone();
+    assert_eq!(aud(&tokens), "https://a.example");
+    let refresh = tokens.member("refresh_token");
+    for (named, wanted) in [("https://b.example/v1", "https://b.example/v1"), ("", "https://b.example/v1"), ("https://a.example", "https://a.example")] {
+        let reply = shop.refresh_with(&server, &refresh, &[("resource", named)]).await.expect(200);
+        assert_eq!(aud(&reply), wanted, "{named}");
+    }
+    let reply = shop.refresh_with(&server, &refresh, &[("resource", "https://c.example")]).await;
+    assert_eq!(reply.expect_error(400, "invalid_target").status, 400);
+    // AZ-22: consent was for these resources, not for another one.
+    let silent = |resource| [("prompt", "none"), ("resource", resource)];
+    assert!(Answer::parse(&browser.authorize(&shop, &silent("https://a.example")).await.outside()).get("code").is_some());
+    let answer = Answer::parse(&browser.authorize(&shop, &silent("https://c.example")).await.outside());
+    assert_eq!(answer.error(), "consent_required");
+}
+
+/// AZ-13: errors of a client that nobody has checked go through a page that names the host.
+#[tokio::test]
+async fn az13_a_self_registered_client_redirects_nobody_unasked() {
+    let server = TestServer::start().await;
+    let stranger = Client {
+        redirect_uris: vec![RegisteredRedirectUri::parse("https://stranger.example/cb").unwrap()],
+        registrar: Registrar::Itself,
+        ..seeds::client("stranger", ClientType::Browser)
+    };
+    seeds::put_client(&server, stranger).await;
+    let app = RelyingParty {
+        client_id: "stranger".to_owned(),
+        redirect_uri: "https://stranger.example/cb".to_owned(),
+        ..RelyingParty::foreign()
+    };
+    let mut browser = Browser::new(&server);
+    for (change, error) in [
+        (("scope", "admin"), "invalid_scope"),
+        (("prompt", "none"), "login_required"),
+        (("code_challenge", ""), "invalid_request"),
+        (("response_type", "token"), "unsupported_response_type"),
+    ] {
+        for mode in ["query", "form_post"] {
+            let page = browser.authorize(&app, &[change, ("response_mode", mode)]).await.page().expect(200);
+            let text = page.text();
+            assert!(text.contains("<bdi>stranger.example</bdi>") && text.contains("has not been checked"), "{page}");
+            // Neither script nor refresh: only the person goes on.
+            assert!(!text.contains("<script") && !text.contains("http-equiv"), "{page}");
+            assert!(html::continuation(text).is_none());
+            let answer = if mode == "query" {
+                let link = html::tags(text, "a").find(|tag| tag.contains("id=\"leave\"")).unwrap();
+                Answer::parse(&html::attribute(&format!(" {link}"), "href").unwrap())
+            } else {
+                Answer::posted(text)
+            };
+            assert_eq!((answer.error(), answer.get("state")), (error, Some(app.state.as_str())));
+            assert_eq!(answer.get("iss"), Some(server.issuer()));
+        }
+    }
+    // A no of the person as well; a yes goes by itself: the consent page has named the host.
+    let page = browser.authorize(&app, &[]).await.page();
+    let form = html::form(page.text(), "/sign-in").unwrap();
+    let page = browser.submit(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.page();
+    assert!(page.text().contains("The owner of this app has not been checked"), "{page}");
+    let form = html::form(page.text(), "/consent").unwrap();
+    let refused = browser.submit(&form, &[("decision", "deny")]).await.page().expect(200);
+    assert!(refused.text().contains("id=\"leave\"") && html::continuation(refused.text()).is_none(), "{refused}");
+    let page = browser.authorize(&app, &[]).await;
+    let answer = browser.complete(page).await;
+    assert!(answer.get("code").is_some());
+}
+
+/// `request_uri` of somebody else is never fetched, in either mode, before or after client and redirect URI are good.
+#[tokio::test]
+async fn az_request_uri_causes_no_request_of_ours() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    for uri in ["https://internal/", "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "https://shop.example.net/r"] {
+        let answer = Answer::parse(&Browser::new(&server).authorize(&shop, &[("request_uri", uri)]).await.outside());
+        assert_eq!(answer.error(), "request_uri_not_supported");
+        let bad = [("request_uri", uri), ("redirect_uri", "https://evil.example/")];
+        assert_eq!(Browser::new(&server).authorize(&shop, &bad).await.page().status, 400);
+    }
+    assert!(server.world.fetched().is_empty());
+}
+
+/// AZ-27: the key that a request named is bound to its code.
+#[tokio::test]
+async fn az27_rfc9449_a_dpop_jkt_is_stored_with_the_code() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    let jkt = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+    let mut browser = Browser::new(&server);
+    let landing = browser.authorize(&shop, &[("dpop_jkt", jkt)]).await;
+    let answer = browser.complete(landing).await;
+    let hash = Handle::<kind::AuthorizationCode>::parse(answer.code()).unwrap().hash();
+    let code = server.store.find_code(hash).await.unwrap().unwrap();
+    assert_eq!(code.asked.dpop_jkt.map(|jkt| jkt.to_string()).as_deref(), Some(jkt));
 }

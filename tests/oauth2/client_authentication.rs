@@ -147,3 +147,52 @@ async fn te9_two_secrets_overlap_while_one_is_replaced() {
         assert_eq!(call.form(&[("grant_type", "client_credentials")]).send().await.status, status);
     }
 }
+
+/// A secret is accepted where the client said it would send it, and nowhere else.
+#[tokio::test]
+async fn te3_the_registered_method_is_the_only_one() {
+    use brama_protocol::client::{AuthMethod, Client, ClientType};
+    let server = TestServer::start().await;
+    let secret = seeds::secret("one-way");
+    let grant = ("grant_type", "client_credentials");
+    for (auth_method, header, body) in [
+        (AuthMethod::ClientSecret, 200, 200),
+        (AuthMethod::ClientSecretBasic, 200, 400),
+        (AuthMethod::ClientSecretPost, 401, 200),
+        (AuthMethod::PrivateKeyJwt, 401, 400),
+        (AuthMethod::None, 401, 400),
+    ] {
+        let scope = brama_protocol::scope::Scope::parse("read").unwrap();
+        let record = Client { auth_method, scope, ..seeds::client("one-way", ClientType::Service) };
+        seeds::put_client(&server, Client { auth_method: AuthMethod::ClientSecret, ..record.clone() }).await;
+        let mut stored = (*server.store.find_client(&record.id).await.unwrap().unwrap()).clone();
+        stored.client = record;
+        server.store.declare_client(stored).await.unwrap();
+        let call = server.post("/oauth2/token").basic("one-way", &secret).form(&[grant]);
+        assert_eq!(call.send().await.status, header, "{auth_method:?} in the header");
+        let form = [grant, ("client_id", "one-way"), ("client_secret", &secret)];
+        let reply = server.post("/oauth2/token").form(&form).send().await;
+        assert_eq!(reply.status, body, "{auth_method:?} in the body: {reply}");
+    }
+}
+
+/// All four ways are advertised, and nothing else is tried. EP-52.
+#[tokio::test]
+async fn ep52_te10_ways_of_authentication_are_as_advertised() {
+    let server = TestServer::start().await;
+    let metadata = server.get("/.well-known/openid-configuration").send().await.json();
+    let advertised = &metadata["token_endpoint_auth_methods_supported"];
+    let all = serde_json::json!(["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]);
+    assert_eq!(*advertised, all);
+    let grant = ("grant_type", "client_credentials");
+    for assertion_type in [
+        "urn:ietf:params:oauth:client-assertion-type:saml2-bearer",
+        "urn:ietf:params:oauth:client-assertion-type:JWT-bearer",
+        "",
+    ] {
+        let form =
+            [grant, ("client_assertion", "e30.eyJzdWIiOiJyb2JvdCJ9.AA"), ("client_assertion_type", assertion_type)];
+        let reply = server.post("/oauth2/token").form(&form).send().await;
+        assert_eq!(reply.expect_error(400, "invalid_client").status, 400, "{assertion_type}");
+    }
+}

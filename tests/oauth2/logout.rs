@@ -215,3 +215,79 @@ async fn a8_signing_out_anywhere_takes_the_refresh_cookies_along() {
     let reply = browser.submit_step(&form, &[]).await.expect(303);
     assert!(reply.deletes_cookie(SESSION) && reply.deletes_cookie(DEMO_RT), "{reply}");
 }
+
+/// With `offline_access` an app keeps what it was given, without it goes. LO-5.
+#[tokio::test]
+async fn lo5_offline_access_outlives_the_session_and_nothing_else_does() {
+    let server = TestServer::start().await;
+    let (cli, shop) = (RelyingParty::cli(), RelyingParty::shop());
+    let mut browser = Browser::new(&server);
+    let code = browser.sign_in_for(&cli).await;
+    let kept = Tokens::of(&cli.redeem(&server, code.code()).await);
+    let code = browser.sign_in_for(&shop).await;
+    let gone = Tokens::of(&shop.redeem(&server, code.code()).await);
+    browser.step(Some(SHOP), &address(&[("id_token_hint", &gone.id)])).await.expect(303);
+    assert_eq!(shop.refresh(&server, &gone.refresh).await.expect_error(400, "invalid_grant").status, 400);
+    assert_eq!(server.get("/userinfo").bearer(&gone.access).send().await.status, 401);
+    assert_eq!(cli.refresh(&server, &kept.refresh).await.status, 200);
+    assert_eq!(server.get("/userinfo").bearer(&kept.access).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn lo1_a_logout_hint_that_names_somebody_else_makes_us_ask() {
+    let server = TestServer::start().await;
+    let id = seeds::user(&server, seeds::OLENA).await.id.to_string();
+    for (hint, asked) in [
+        ("taras", true),
+        ("taras@example.com", true),
+        ("01920000-0000-7000-8000-000000000000", true),
+        ("x", true),
+        ("OLENA", false),
+        ("olena@example.com", false),
+        (id.as_str(), false),
+    ] {
+        let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+        let target = address(&[("id_token_hint", &tokens.id), ("logout_hint", hint)]);
+        // By a form of the app likewise: the hint is carried along.
+        let fields = [("id_token_hint", tokens.id.as_str()), ("logout_hint", hint)];
+        let reply = browser.post_form(SHOP, "/oauth2/logout", &fields).await.expect(303);
+        assert!(reply.location().contains("logout_hint="), "{reply}");
+        let reply = browser.step(Some(SHOP), &target).await;
+        assert_eq!(reply.status, if asked { 200 } else { 303 }, "{hint}: {reply}");
+        assert_eq!(is_signed_in(&mut browser).await, asked, "{hint}");
+        if asked {
+            let form = html::form(reply.text(), "/sign-out").unwrap();
+            assert_eq!(form.fields["logout_hint"], hint);
+            assert_eq!(browser.submit(&form, &[]).await.page().status, 200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn lo1_pages_speak_the_language_that_the_app_asks_for() {
+    let server = TestServer::start().await;
+    for (asked, spoken) in [("uk", "uk"), ("uk en", "uk"), ("fr uk", "uk"), ("en", "en"), ("xx", "en")] {
+        let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+        let page = browser.step(Some(SHOP), &address(&[("ui_locales", asked)])).await.expect(200);
+        assert!(page.text().contains(&format!("lang=\"{spoken}\"")), "{asked}: {page}");
+        let mut fresh = Browser::new(&server);
+        fresh.jar = browser.jar.clone();
+        let landing = fresh.arrive(SHOP, &address(&[("id_token_hint", &tokens.id), ("ui_locales", asked)])).await;
+        let page = landing.page().expect(200);
+        assert!(page.target.starts_with("/signed-out?client_id=shop"), "{page}");
+        assert!(page.text().contains(&format!("lang=\"{spoken}\"")), "{asked}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn lo6_nothing_of_a_logout_is_kept_or_framed() {
+    let server = TestServer::start().await;
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    let asked = browser.step(Some(SHOP), &address(&[])).await.expect(200);
+    let done = browser.step(Some(SHOP), &address(&[("id_token_hint", &tokens.id)])).await.expect(303);
+    let error = browser.step(Some(SHOP), &address(&[("state", "x"), ("state", "y")])).await.expect(400);
+    for reply in [asked, done, error] {
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{reply}");
+        assert_eq!(reply.header("x-frame-options"), Some("DENY"), "{reply}");
+    }
+}

@@ -19,23 +19,28 @@ async fn ep50_both_documents_say_exactly_what_works() {
                 "issuer": issuer,
                 "authorization_endpoint": at("/oauth2/authorize"),
                 "token_endpoint": at("/oauth2/token"),
+                "pushed_authorization_request_endpoint": at("/oauth2/par"),
+                "require_pushed_authorization_requests": false,
                 "jwks_uri": at("/oauth2/jwks"),
                 "userinfo_endpoint": at("/userinfo"),
                 "end_session_endpoint": at("/oauth2/logout"),
+                "backchannel_logout_supported": true,
+                "backchannel_logout_session_supported": true,
                 "scopes_supported": ["openid", "profile", "email", "offline_access"],
                 "response_types_supported": ["code"],
-                "response_modes_supported": ["query"],
+                "response_modes_supported": ["query", "form_post"],
                 "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
                 "code_challenge_methods_supported": ["S256"],
                 "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256", "RS256"],
+                "acr_values_supported": ["urn:brama:acr:1"],
                 "claims_supported": json["claims_supported"],
                 "claim_types_supported": ["normal"],
                 "ui_locales_supported": ["uk", "en"],
                 "prompt_values_supported": ["none", "login", "consent", "select_account"],
                 "authorization_response_iss_parameter_supported": true,
-                "claims_parameter_supported": false,
+                "claims_parameter_supported": true,
                 "request_parameter_supported": false,
                 "request_uri_parameter_supported": false,
             });
@@ -161,8 +166,10 @@ async fn tk20_a_key_that_does_not_open_leaves_the_key_set_as_it_was() {
     let sealed = server.store.signing_keys().await.unwrap();
     let copy = sealed.first().unwrap().clone();
     // A key of another algorithm that does not open: the set stays as it was, and the server goes on.
-    let record = brama_store::signing_key::SigningKeyRecord { kid: "x".to_owned(), alg: "EdDSA".to_owned(), ..copy };
-    server.store.add_first_signing_key(record).await.unwrap();
+    let (kid, alg) = ("x".to_owned(), "EdDSA".to_owned());
+    let created_at = copy.created_at;
+    let foreign = brama_store::signing_key::NewSigningKey { kid, alg, sealed: copy.sealed, active: true, created_at };
+    server.store.add_signing_key(foreign).await.unwrap();
     assert!(server.deployment.catalog.look(server.store.as_ref()).await.is_err());
     assert_eq!(server.get("/oauth2/jwks").send().await.expect(200).body, before.body);
 }

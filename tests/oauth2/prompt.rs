@@ -10,6 +10,7 @@ use crate::support::Tokens;
 enum Met {
     SignIn,
     Consent,
+    Account,
     Code,
     Error(String),
 }
@@ -21,6 +22,9 @@ fn met(landing: Landing) -> Met {
         }
         if html::form(page.text(), "/consent").is_some() {
             return Met::Consent;
+        }
+        if html::form(page.text(), "/select-account").is_some() {
+            return Met::Account;
         }
     }
     let answer = Answer::parse(&landing.outside());
@@ -58,7 +62,9 @@ async fn prompt_and_max_age_row_by_row() {
         (&[], Met::Code),
         (&[("prompt", "none")], Met::Code),
         (&[("prompt", "login")], Met::SignIn),
-        (&[("prompt", "select_account")], Met::SignIn),
+        (&[("prompt", "select_account")], Met::Account),
+        (&[("prompt", "select_account login")], Met::SignIn),
+        (&[("prompt", "select_account consent")], Met::Account),
         (&[("prompt", "login consent")], Met::SignIn),
         (&[("prompt", "consent")], Met::Consent),
         (&[("max_age", "0")], Met::SignIn),
@@ -185,4 +191,138 @@ async fn a_request_is_answered_once_and_a_second_look_begins_a_new_one() {
     for answer in [first, second] {
         assert_eq!(shop.redeem(&server, answer.code()).await.status, 200);
     }
+}
+
+async fn chooser<'s>(server: &'s TestServer, changes: &[(&str, &str)]) -> (Browser<'s>, html::Form) {
+    let shop = RelyingParty::shop();
+    let mut browser = Browser::new(server);
+    browser.sign_in_for(&shop).await;
+    server.clock.advance_seconds(10);
+    let changes = [&[("prompt", "select_account")], changes].concat();
+    let page = browser.authorize(&shop, &changes).await.page().expect(200);
+    assert!(page.text().contains("<bdi>Олена Коваль</bdi>") && page.text().contains("<bdi>olena</bdi>"), "{page}");
+    let form = html::form(page.text(), "/select-account").unwrap();
+    (browser, form)
+}
+
+#[tokio::test]
+async fn select_account_goes_on_with_this_account() {
+    let server = TestServer::start().await;
+    let (mut browser, form) = chooser(&server, &[]).await;
+    // Only `continue` continues.
+    for decision in [None, Some("yes"), Some("")] {
+        let filled: Vec<(&str, &str)> = decision.iter().map(|decision| ("decision", *decision)).collect();
+        assert_eq!(met(browser.submit(&form, &filled).await), Met::Account, "{decision:?}");
+    }
+    assert_eq!(met(browser.submit(&form, &[("decision", "continue")]).await), Met::Code);
+    // The next request asks anew.
+    assert_eq!(met(browser.authorize(&RelyingParty::shop(), &[("prompt", "select_account")]).await), Met::Account);
+    // With consent asked for as well, that comes after.
+    let (mut browser, form) = chooser(&server, &[("prompt", "select_account consent")]).await;
+    assert_eq!(met(browser.submit(&form, &[("decision", "continue")]).await), Met::Consent);
+}
+
+#[tokio::test]
+async fn select_account_another_one_or_out_of_this_one() {
+    let server = TestServer::start().await;
+    let (mut browser, form) = chooser(&server, &[]).await;
+    let page = browser.submit(&form, &[("decision", "another")]).await.page();
+    // Nobody is asked to confirm who they are: they are about to be somebody else.
+    assert!(!page.text().contains("asks to confirm that it is you"), "{page}");
+    let sign_in = html::form(page.text(), "/sign-in").unwrap();
+    let landing = browser.submit(&sign_in, &[("username", seeds::TARAS), ("password", seeds::PASSWORD)]).await;
+    assert_eq!(met(landing), Met::Consent, "who signs in for this request has chosen");
+
+    let (mut browser, form) = chooser(&server, &[]).await;
+    let reply = browser.submit_step(&form, &[("decision", "sign_out")]).await.expect(303);
+    assert!(reply.deletes_cookie(crate::support::SESSION), "{reply}");
+    assert_eq!(met(browser.follow(None, reply).await), Met::SignIn);
+    assert_eq!(browser.step(None, "/account").await.location(), "/sign-in");
+}
+
+#[tokio::test]
+async fn az20_an_account_is_chosen_by_our_own_form_alone() {
+    let server = TestServer::start().await;
+    let (mut browser, form) = chooser(&server, &[]).await;
+    let (_, other) = chooser(&server, &[]).await;
+    for csrf in ["", "x", &other.fields["csrf"]] {
+        for decision in ["continue", "sign_out"] {
+            let mut changed = form.clone();
+            changed.fields.insert("csrf".to_owned(), csrf.to_owned());
+            browser.submit_step(&changed, &[("decision", decision)]).await.expect(403);
+        }
+    }
+    let fields = [("tx", form.fields["tx"].as_str()), ("csrf", &form.fields["csrf"]), ("decision", "continue")];
+    for from in ["https://shop.example.net", "https://evil.example"] {
+        assert_eq!(browser.post_form(from, "/select-account", &fields).await.status, 403, "{from}");
+    }
+    assert_eq!(browser.step(None, "/account").await.status, 200);
+}
+
+/// Every error of `prompt=none`, each for its own reason. OpenID Core §3.1.2.6.
+#[tokio::test]
+async fn prompt_none_row_by_row() {
+    let server = TestServer::start().await;
+    let (shop, demo) = (RelyingParty::shop(), RelyingParty::demo());
+    let mut browser = Browser::new(&server);
+    let silent = |name, value| [("prompt", "none"), (name, value)];
+    assert_eq!(met(browser.authorize(&shop, &silent("x", "")).await), error("login_required"));
+    browser.sign_in_for(&demo).await;
+    assert_eq!(met(browser.authorize(&shop, &silent("x", "")).await), error("consent_required"));
+    // An app that was allowed nothing learns nothing by guessing names.
+    for guess in ["olena", "taras", "nobody"] {
+        let landing = browser.authorize(&shop, &silent("login_hint", guess)).await;
+        assert_eq!(met(landing), error("consent_required"), "{guess}");
+    }
+    browser.sign_in_for(&shop).await;
+    for (hint, wanted) in [
+        ("olena", Met::Code),
+        ("OLENA@example.com", Met::Code),
+        ("taras", error("account_selection_required")),
+        ("nobody", error("account_selection_required")),
+    ] {
+        assert_eq!(met(browser.authorize(&shop, &silent("login_hint", hint)).await), wanted, "{hint}");
+    }
+    let unmet = r#"{"id_token":{"acr":{"essential":true,"values":["urn:brama:acr:3"]}}}"#;
+    let landing = browser.authorize(&shop, &silent("claims", unmet)).await;
+    assert_eq!(met(landing), error("unmet_authentication_requirements"));
+}
+
+/// A weak sign-in where a stronger one can be had: asked for again, and said so where no page may be shown. RFC 9470 §5.
+#[tokio::test]
+async fn rfc9470_a_session_that_is_too_weak_signs_in_again() {
+    use brama_flows::authorize::interact::{Next, decide};
+    use brama_protocol::acr::Level;
+    let server = TestServer::start().await;
+    let demo = RelyingParty::demo();
+    let mut browser = Browser::new(&server);
+    browser.sign_in_for(&demo).await;
+    let secret = browser.jar.get(crate::support::SESSION).unwrap();
+    let ctx = server.ctx();
+    let signed_in = brama_flows::authorize::interact::signed_in(&ctx, Some(secret)).await.unwrap();
+    let client = server.store.find_client(&seeds::DEMO.parse().unwrap()).await.unwrap().unwrap();
+    let mut decisions = Vec::new();
+    for prompt in ["", "none"] {
+        // What comes of it now is another test's; here it is what would come of it with a second factor.
+        let landing = browser.authorize(&demo, &[("acr_values", "urn:brama:acr:2"), ("prompt", prompt)]).await;
+        let answer = Answer::parse(&landing.outside());
+        let code = brama_protocol::handle::Handle::parse(answer.code()).unwrap().hash();
+        let id = server.store.find_code(code).await.unwrap().unwrap().authorization;
+        let mut authorization = server.store.find_authorization(id).await.unwrap().unwrap();
+        authorization.state =
+            brama_store::authorization::AuthorizationState::Requested { consented: None, chosen: None };
+        authorization.asked.acr.essential = true;
+        authorization.asked.prompt.none = prompt == "none";
+        for reachable in [Level::One, Level::Two, Level::Three] {
+            let next = decide(&ctx, &authorization, &client.client, signed_in.clone(), None, reachable);
+            decisions.push(match next {
+                Next::SignIn { again } => format!("sign in, again: {again}"),
+                Next::Refuse(row) => row.error.to_owned(),
+                other => format!("{other:?}"),
+            });
+        }
+    }
+    let unmet = "unmet_authentication_requirements";
+    let again = "sign in, again: true";
+    assert_eq!(decisions, [unmet, again, again, unmet, "interaction_required", "interaction_required"]);
 }

@@ -215,7 +215,7 @@ async fn tk1_to_tk5_the_access_token() {
     assert_eq!(claims["client_id"], "shop");
     assert_eq!(claims["scope"], "email openid profile");
     assert_eq!(claims["auth_time"].as_i64(), Some(now));
-    assert_eq!((&claims["amr"], &claims["acr"]), (&serde_json::json!(["pwd"]), &"aal1".into()));
+    assert_eq!((&claims["amr"], &claims["acr"]), (&serde_json::json!(["pwd"]), &"urn:brama:acr:1".into()));
     assert!(claims["jti"].as_str().unwrap().len() > 20 && claims["sid"].is_string());
     // TK-6: nothing personal.
     for personal in ["email", "name", "preferred_username", "locale"] {

@@ -68,7 +68,7 @@ pub(super) fn fill(psql: &Psql<'_>, people: &People) -> anyhow::Result<()> {
             let secret = hex(People::secret(number).hash().as_bytes());
             let (came, ends, seen) = (people.came(number), people.ends(), people.seen());
             let device = "Firefox on Linux";
-            writeln!(row, "{id}\t{secret}\t{user}\t0\t{came}\tpwd\taal1\t604800\t{ends}\tt\t{came}\t{seen}\t{device}")
+            writeln!(row, "{id}\t{secret}\t{user}\t0\t{came}\tpwd\turn:brama:acr:1\t604800\t{ends}\tt\t{came}\t{seen}\t{device}")
         })?;
         let grants = "app_grant (id, user_id, epoch, client_id, session_id, scope, auth_time, amr, acr, offline, lasting, \
                       created_at, expires_at, generation, rotated_at)";
@@ -77,7 +77,7 @@ pub(super) fn fill(psql: &Psql<'_>, people: &People) -> anyhow::Result<()> {
                 let [id, user] = [hex(people.grant(app, number).as_bytes()), hex(people.user(number).as_bytes())];
                 let session = hex(people.session(number).as_bytes());
                 let (client, scope, came, ends) = (app.client(), app.scope(), people.came(number), people.ends());
-                write!(row, "{id}\t{user}\t0\t{client}\t{session}\t{scope}\t{came}\tpwd\taal1\tf\tt\t")?;
+                write!(row, "{id}\t{user}\t0\t{client}\t{session}\t{scope}\t{came}\tpwd\turn:brama:acr:1\tf\tt\t")?;
                 writeln!(row, "{came}\t{ends}\t0\t{came}")
             })?;
         }

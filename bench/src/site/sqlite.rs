@@ -73,7 +73,7 @@ fn sessions(transaction: &Transaction<'_>, people: &People) -> anyhow::Result<()
     let mut session = transaction.prepare(
         "INSERT INTO session (id, secret, user_id, epoch, auth_time, amr, acr, idle_seconds, expires_at, persistent,
              created_at, last_seen_at, device)
-         VALUES (?1, ?2, ?3, 0, ?4, 'pwd', 'aal1', 604800, ?5, 1, ?4, ?6, 'Firefox on Linux')",
+         VALUES (?1, ?2, ?3, 0, ?4, 'pwd', 'urn:brama:acr:1', 604800, ?5, 1, ?4, ?6, 'Firefox on Linux')",
     )?;
     for number in people.with(App::Browser) {
         session.execute((
@@ -92,7 +92,7 @@ fn grants(transaction: &Transaction<'_>, people: &People, app: App) -> anyhow::R
     let mut grant = transaction.prepare(
         "INSERT INTO app_grant (id, user_id, epoch, client_id, session_id, scope, auth_time, amr, acr, offline, lasting,
              created_at, expires_at, generation, rotated_at)
-         VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, 'pwd', 'aal1', 0, 1, ?6, ?7, 0, ?6)",
+         VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, 'pwd', 'urn:brama:acr:1', 0, 1, ?6, ?7, 0, ?6)",
     )?;
     for number in people.with(app) {
         grant.execute((

@@ -3,28 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use brama_config::{Config, DatabaseUrl, Locale};
+use brama_config::{Config, DatabaseUrl, DpopNonce, Locale, RegistrationMode, SigningAlgorithm};
+use brama_flows::backchannel::{Backchannel, deliver_due};
 use brama_flows::catalog::CurrentCatalog;
 use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
 use brama_flows::csrf::CsrfKey;
-use brama_flows::keys::{MasterKey, Purpose, Sealer};
+use brama_flows::dpop::Nonces;
+use brama_flows::keys::rotation::Turned;
+use brama_flows::keys::{KeySettings, MasterKey, Purpose, Sealer};
 use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::{Cost, HashPool, PoolSettings};
 use brama_flows::login::throttle::ThrottleKey;
-use brama_flows::outgoing::NoWayOut;
+use brama_flows::register::RegistrationSettings;
 use brama_flows::{Ctx, Deployment, Entropy, Settings};
 use brama_http::{App, Front, Limits, Look, Serving, TrustedProxies};
+use brama_jose::Algorithm;
+use brama_net::{Fetcher, Policy};
 use brama_protocol::origin::Origin;
+use brama_protocol::device::UserCodeKey;
+use brama_protocol::client::GrantType;
 use brama_protocol::refresh_token::RefreshTokenKey;
+use brama_protocol::registration::policy::{self, HostRule, Mode};
+use brama_protocol::scope::Scope;
 use brama_store::lease::{Job, NodeId};
 use brama_store::throttle::{LaneRule, Penalty};
 use brama_store::{Store, Unavailable};
 use jiff::SignedDuration;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::database;
 use crate::edge::{self, SystemClock, SystemEntropy};
-use crate::failure::{Failure, Trouble};
+use crate::failure::{Failure, Trouble, USAGE};
 use crate::master_key;
 
 /// The master key. It is made only together with a new database: an old one without its key is lost, not re-keyed.
@@ -88,9 +98,76 @@ fn settings(config: &Config) -> Result<Settings, Failure> {
             network: lane(throttle.network_failures, window, Penalty::RestOfWindow),
             authorize_per_minute: throttle.authorize_requests_per_minute,
         },
+        registration: registration(config)?,
+        require_pushed_authorization_requests: config.oauth.require_pushed_authorization_requests,
+        signing_algorithms: config.tokens.signing_algorithms.iter().map(|algorithm| algorithm.as_str()).collect(),
+        dpop_nonce_required: config.tokens.dpop_nonce == DpopNonce::Required,
         password_min: usize::try_from(config.passwords.min_length).unwrap_or(usize::MAX),
         issuer,
         own_origin,
+    })
+}
+
+/// What apps that register themselves may be. RG-10.
+pub(crate) fn registration(config: &Config) -> Result<RegistrationSettings, Failure> {
+    let section = &config.registration;
+    let wrong = |key: &str, text: &str, fix: &str| {
+        Failure::from(Trouble::new("B1012", format!("registration.{key}: {text:?} cannot stand"), fix).exit(USAGE))
+    };
+    let scopes = section.scopes.join(" ");
+    let rule = |text: &String| {
+        let fix = "write a host such as app.example.com, *.example.com, or a scheme such as com.example.app:";
+        HostRule::parse(text).ok_or_else(|| wrong("redirect_hosts", text, fix))
+    };
+    Ok(RegistrationSettings {
+        policy: policy::Policy {
+            mode: match section.mode {
+                RegistrationMode::Closed => Mode::Closed,
+                RegistrationMode::Token => Mode::Token,
+                RegistrationMode::Open => Mode::Open,
+            },
+            scopes: Scope::parse(&scopes).map_err(|_| wrong("scopes", &scopes, "list scopes, such as openid"))?,
+            grants: GrantType::ALL
+                .into_iter()
+                .filter(|grant| section.grants.iter().any(|name| name == grant.as_str()))
+                .collect(),
+            redirect_hosts: section.redirect_hosts.iter().map(rule).collect::<Result<_, _>>()?,
+        },
+        most: section.max_clients,
+        unused_life: signed(section.unused_client_ttl),
+        per_hour: section.per_address_per_hour,
+        own_names: vec![config.pages.site_name.clone()],
+    })
+}
+
+/// What signs, and for how long.
+fn keys(config: &Config) -> KeySettings {
+    let tokens = &config.tokens;
+    let algorithm = |algorithm: &SigningAlgorithm| match algorithm {
+        SigningAlgorithm::Es256 => Algorithm::Es256,
+        SigningAlgorithm::EdDsa => Algorithm::EdDsa,
+        SigningAlgorithm::Rs256 => Algorithm::Rs256,
+        SigningAlgorithm::Ps256 => Algorithm::Ps256,
+    };
+    KeySettings {
+        algorithms: tokens.signing_algorithms.iter().map(algorithm).collect(),
+        rotation: signed(tokens.key_rotation),
+        longest_life: signed(tokens.access_token_ttl.max(tokens.id_token_ttl)),
+    }
+}
+
+/// The way to the servers of apps. RG-24.
+fn fetcher(config: &Config) -> Result<Fetcher, Failure> {
+    let outgoing = &config.outgoing;
+    let policy = Policy {
+        allow_addresses: outgoing.allow_addresses.clone(),
+        allow_http: outgoing.allow_http.iter().map(|host| host.as_str().to_owned()).collect(),
+        loopback: outgoing.loopback,
+    };
+    let settings = brama_net::Settings { policy, ca_file: outgoing.ca_file.clone() };
+    Fetcher::new(settings).map_err(|error| {
+        let fix = "set outgoing.ca_file to a PEM file with the certificate of the authority";
+        Trouble::new("B1214", error.to_string(), fix).exit(USAGE).into()
     })
 }
 
@@ -120,7 +197,8 @@ pub(crate) async fn deployment(
     }
     let entropy = Arc::new(SystemEntropy);
     let sealer_of_keys = sealer(master, Purpose::SigningKeys)?;
-    let catalog = CurrentCatalog::load(store.as_ref(), sealer_of_keys, entropy.as_ref(), edge::now()).await?;
+    let catalog =
+        CurrentCatalog::load(store.as_ref(), sealer_of_keys, keys(config), entropy.as_ref(), edge::now()).await?;
     let mut dummy = [0u8; 48];
     entropy.fill(&mut dummy).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let passwords = &config.passwords;
@@ -145,9 +223,13 @@ pub(crate) async fn deployment(
         refresh_tokens: RefreshTokenKey::new(&*derive(master, Purpose::RefreshTokens)?),
         csrf: CsrfKey::new(&*derive(master, Purpose::Csrf)?),
         throttle_key: ThrottleKey::new(&*derive(master, Purpose::Throttle)?),
+        user_codes: UserCodeKey::new(&*derive(master, Purpose::UserCodes)?),
+        nonces: Nonces::new(&*derive(master, Purpose::DpopNonces)?),
         flood: FloodGate::default(),
+        client_auth: brama_flows::client_auth::Memory::default(),
         hashing,
-        outgoing: Arc::new(NoWayOut),
+        backchannel: Backchannel::default(),
+        outgoing: Arc::new(fetcher(config)?),
         entropy,
     }))
 }
@@ -197,7 +279,59 @@ pub(crate) fn keep_up(deployment: &Arc<Deployment>) -> Result<(), Failure> {
     let followed = Arc::clone(deployment);
     tokio::spawn(async move { followed.catalog.follow(followed.store.as_ref()).await });
     tokio::spawn(keep_swept(Arc::clone(deployment), NodeId(node)));
+    tokio::spawn(keep_apps_told(Arc::clone(deployment)));
+    tokio::spawn(keep_keys(Arc::clone(deployment), NodeId(node)));
     Ok(())
+}
+
+/// How long a node keeps a piece of scheduled work before another one may take over, if it is gone.
+const LEASE: SignedDuration = SignedDuration::from_secs(150);
+
+/// Take or renew the lease of a job. `false`: another node does it.
+async fn hold(deployment: &Deployment, job: Job, node: NodeId) -> Result<bool, Unavailable> {
+    let now = edge::now();
+    deployment.store.take_lease(job, node, now.checked_add(LEASE).unwrap_or(now), now).await
+}
+
+/// Let signing keys come and go as they are due, looked at once a minute; of many nodes one does it. TK-21.
+async fn keep_keys(deployment: Arc<Deployment>, node: NodeId) {
+    let mut minute = tokio::time::interval(Duration::from_secs(60));
+    loop {
+        minute.tick().await;
+        match hold(&deployment, Job::Keys, node).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "signing keys were not looked at");
+                continue;
+            }
+        }
+        let (store, entropy) = (deployment.store.as_ref(), deployment.entropy.as_ref());
+        match deployment.catalog.turn_keys(store, entropy, edge::now()).await {
+            Ok(turned) if turned == Turned::default() => {}
+            Ok(turned) => tracing::info!(?turned, "signing keys have changed"),
+            Err(error) => tracing::error!(%error, "signing keys cannot be rotated"),
+        }
+    }
+}
+
+/// Tell apps of sessions that have ended: at once when this node ended one, and every few seconds for the others. A round
+/// that waits for slow apps does not hold the next one up.
+async fn keep_apps_told(deployment: Arc<Deployment>) {
+    /// Rounds at the same time.
+    const ROUNDS: usize = 4;
+    let rounds = Arc::new(Semaphore::new(ROUNDS));
+    loop {
+        let _ = tokio::time::timeout(Duration::from_secs(5), deployment.backchannel.woken()).await;
+        let Ok(place) = Arc::clone(&rounds).acquire_owned().await else { return };
+        let deployment = Arc::clone(&deployment);
+        tokio::spawn(async move {
+            if let Err(error) = deliver_due(&deployment, &SystemClock).await {
+                tracing::warn!(%error, "apps were not told of sessions that have ended");
+            }
+            drop(place);
+        });
+    }
 }
 
 /// Sweep what is over, once a minute; of many nodes one does it. A sweep that fails is tried again a minute later.
@@ -215,18 +349,26 @@ async fn keep_swept(deployment: Arc<Deployment>, node: NodeId) {
 async fn sweep(deployment: &Deployment, node: NodeId) -> Result<(), Unavailable> {
     /// Rows of each kind per step, so that nobody waits long behind one.
     const ROWS: u32 = 500;
-    /// How long a node keeps the work before another one may take over, if it is gone.
-    const LEASE: SignedDuration = SignedDuration::from_secs(150);
     loop {
-        let now = edge::now();
-        let until = now.checked_add(LEASE).unwrap_or(now);
-        if !deployment.store.take_lease(Job::Sweep, node, until, now).await? {
+        if !hold(deployment, Job::Sweep, node).await? {
             tracing::debug!("another node sweeps");
             return Ok(());
         }
-        let swept = deployment.store.sweep(now, ROWS).await?;
+        let swept = deployment.store.sweep(edge::now(), ROWS).await?;
         tracing::debug!(?swept);
-        let of_each = [swept.authorizations, swept.sessions, swept.grants, swept.throttles, swept.audit];
+        let of_each = [
+            swept.authorizations,
+            swept.sessions,
+            swept.grants,
+            swept.devices,
+            swept.throttles,
+            swept.replays,
+            swept.revoked_tokens,
+            swept.logout_deliveries,
+            swept.initial_access_tokens,
+            swept.unused_clients,
+            swept.audit,
+        ];
         if of_each.iter().all(|rows| *rows < u64::from(ROWS)) {
             return Ok(());
         }

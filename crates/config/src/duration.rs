@@ -22,7 +22,10 @@ pub(crate) const fn days(n: u64) -> Duration {
 
 /// Reads a length of time. A unit is required, a day has 24 hours, the finest step is 1 ms.
 /// The error completes the sentence "`key` …".
-pub(crate) fn parse(text: &str) -> Result<Duration, &'static str> {
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn parse(text: &str) -> Result<Duration, &'static str> {
     let text = text.trim();
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
         return Err("has no unit");

@@ -1,13 +1,18 @@
-//! What people see and end of their own: sessions. SE-13.
+//! What people see and end of their own: sessions, and access of apps. SE-13, AZ-21.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use brama_protocol::client::ClientId;
 use brama_protocol::error::Refusal;
 use brama_protocol::id::SessionId;
+use brama_protocol::resource::Resources;
+use brama_protocol::scope::Scope;
 use brama_store::audit::{AuditRow, Event};
+use brama_store::client::ClientRecord;
 use brama_store::session::Session;
 use brama_store::user::User;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Ctx;
 
@@ -37,6 +42,59 @@ pub async fn sessions(ctx: &Ctx, user: &User) -> Result<Vec<SessionOverview>, Re
         .collect())
 }
 
+/// What an app may do in the name of a user.
+pub struct AppAccess {
+    /// The app.
+    pub client: ClientId,
+    /// The app as it is registered.
+    pub record: Option<Arc<ClientRecord>>,
+    /// What it may do, by grants and remembered consent together.
+    pub scope: Scope,
+    /// For which resources; none: its default.
+    pub resources: Resources,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it last used it; nothing: consent is remembered, but it holds no grant.
+    pub used_at: Option<Timestamp>,
+}
+
+/// The apps that may do something in the name of a user, in order of name. AZ-21.
+///
+/// # Errors
+/// An unavailable store.
+pub async fn apps(ctx: &Ctx, user: &User) -> Result<Vec<AppAccess>, Refusal> {
+    let mut apps: Vec<AppAccess> = Vec::new();
+    for access in ctx.store.access_of(user.id, ctx.now).await? {
+        match apps.iter_mut().find(|app| app.client == access.client) {
+            Some(app) => {
+                app.scope = app.scope.union(&access.scope);
+                app.resources = app.resources.union(&access.resources);
+                app.since = app.since.min(access.since);
+                app.used_at = app.used_at.max(access.used_at);
+            }
+            None => apps.push(AppAccess {
+                record: ctx.client(&access.client).await?,
+                client: access.client,
+                scope: access.scope,
+                resources: access.resources,
+                since: access.since,
+                used_at: access.used_at,
+            }),
+        }
+    }
+    apps.sort_by_key(|app| app.record.as_ref().map_or_else(|| app.client.to_string(), |record| record.client.name.clone()));
+    Ok(apps)
+}
+
+/// Take an app everything that the user gave it. TE-30.
+///
+/// # Errors
+/// An unavailable store.
+pub async fn withdraw(ctx: &Ctx, user: &User, client: &ClientId) -> Result<(), Refusal> {
+    ctx.store.withdraw_access(user.id, client, ctx.now).await?;
+    Ok(())
+}
+
 /// What to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -58,6 +116,7 @@ pub async fn end(ctx: &Ctx, user: &User, current: SessionId, end: End) -> Result
         End::Others => ctx.store.end_other_sessions(user.id, current, ctx.now).await.map(drop)?,
         End::Everything => ctx.store.end_everything(user.id, ctx.now).await?,
     }
+    ctx.backchannel.wake();
     Ok(())
 }
 

@@ -76,7 +76,10 @@ pub async fn set_password(ctx: &Ctx, user: UserId, typed: &str) -> Result<(), Ca
     let password = acceptable(ctx, typed)?;
     let sealed = password::hash(ctx, user, password).await?;
     match ctx.store.set_password(user, sealed, ctx.now).await.map_err(Refusal::from)? {
-        true => Ok(()),
+        true => {
+            ctx.backchannel.wake();
+            Ok(())
+        }
         false => Err(CannotChange::NoSuchUser),
     }
 }

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 use crate::context::Entropy;
-use crate::keys::{Keyring, KeyringError, Sealer};
+use crate::keys::rotation::{self, Turned};
+use crate::keys::{KeySettings, Keyring, KeyringError, Sealer};
 
 /// Most clients, and most origins, that are kept. Ids and origins that nobody registered are kept too: asking for one
 /// again and again costs the database nothing.
@@ -57,6 +58,7 @@ impl Catalog {
 pub struct CurrentCatalog {
     current: RwLock<Arc<Catalog>>,
     sealer: Sealer,
+    keys: KeySettings,
 }
 
 impl CurrentCatalog {
@@ -67,13 +69,28 @@ impl CurrentCatalog {
     pub async fn load(
         store: &dyn Store,
         sealer: Sealer,
+        keys: KeySettings,
         entropy: &dyn Entropy,
         now: Timestamp,
     ) -> Result<Self, KeyringError> {
+        rotation::first(store, &sealer, entropy, &keys, now).await?;
         // The version first: what is read after it is at least as new.
         let version = store.catalog_version().await?;
-        let keyring = Keyring::load(store, &sealer, entropy, now).await?;
-        Ok(Self { current: RwLock::new(Arc::new(Catalog::new(version, keyring))), sealer })
+        let keyring = Keyring::read(store, &sealer, keys.first()).await?;
+        Ok(Self { current: RwLock::new(Arc::new(Catalog::new(version, keyring))), sealer, keys })
+    }
+
+    /// Let signing keys come and go as they are due. TK-21.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub async fn turn_keys(
+        &self,
+        store: &dyn Store,
+        entropy: &dyn Entropy,
+        now: Timestamp,
+    ) -> Result<Turned, KeyringError> {
+        rotation::turn(store, &self.sealer, entropy, &self.keys, now).await
     }
 
     /// The catalog as this node knows it.
@@ -97,7 +114,7 @@ impl CurrentCatalog {
         if version == self.get().version {
             return Ok(false);
         }
-        let next = Arc::new(Catalog::new(version, Keyring::read(store, &self.sealer).await?));
+        let next = Arc::new(Catalog::new(version, Keyring::read(store, &self.sealer, self.keys.first()).await?));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(true)
     }

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use brama_protocol::client::ClientId;
+use brama_protocol::device::UserCodeKey;
 use brama_protocol::error::{INTERNAL, Refusal};
 use brama_protocol::handle::Handle;
 use brama_protocol::origin::Origin;
@@ -13,13 +14,17 @@ use brama_store::throttle::LaneRule;
 use brama_store::{Store, Unavailable};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::backchannel::Backchannel;
 use crate::catalog::{Catalog, CurrentCatalog};
+use crate::client_auth::Memory;
 use crate::csrf::CsrfKey;
+use crate::dpop::Nonces;
 use crate::keys::{Keyring, Sealer};
 use crate::login::flood::FloodGate;
 use crate::login::hashing::HashPool;
-use crate::login::throttle::ThrottleKey;
+use crate::login::throttle::{Source, ThrottleKey};
 use crate::outgoing::Outgoing;
+use crate::register::RegistrationSettings;
 
 /// Tells the time, at the edge only.
 pub trait Clock: Send + Sync {
@@ -103,6 +108,14 @@ pub struct Settings {
     pub sessions: SessionSettings,
     /// Limits on guessing.
     pub throttle: ThrottleSettings,
+    /// What apps that register themselves may be.
+    pub registration: RegistrationSettings,
+    /// Algorithms that the server signs with, as metadata lists them.
+    pub signing_algorithms: Vec<&'static str>,
+    /// Every client has to push its authorization requests. RFC 9126 §5; EP-6.
+    pub require_pushed_authorization_requests: bool,
+    /// DPoP proofs at the token endpoint and PAR need a nonce of this server. RFC 9449 §8; RS-12.
+    pub dpop_nonce_required: bool,
     /// Shortest new password, code points. PW-1.
     pub password_min: usize,
 }
@@ -123,10 +136,18 @@ pub struct Deployment {
     pub csrf: CsrfKey,
     /// Names throttle counters.
     pub throttle_key: ThrottleKey,
+    /// Knows the user codes of devices.
+    pub user_codes: UserCodeKey,
+    /// Makes and knows DPoP nonces.
+    pub nonces: Nonces,
     /// Keeps floods of strangers away from the database.
     pub flood: FloodGate,
     /// Hashes passwords, so many at a time.
     pub hashing: HashPool,
+    /// Wakes the delivery of logout tokens. LO-12.
+    pub backchannel: Backchannel,
+    /// What this node remembers of clients that authenticate.
+    pub client_auth: Memory,
     /// The way to other servers.
     pub outgoing: Arc<dyn Outgoing>,
     /// Random bytes.
@@ -140,13 +161,21 @@ pub struct Ctx {
     catalog: Arc<Catalog>,
     /// The instant of the request, read once at the edge.
     pub now: Timestamp,
+    /// Where the request comes from; nothing for work that nobody asked for over the network.
+    pub source: Option<Source>,
 }
 
 impl Ctx {
     /// A request that came at this instant.
     #[must_use]
     pub fn new(deployment: Arc<Deployment>, now: Timestamp) -> Self {
-        Self { catalog: deployment.catalog.get(), deployment, now }
+        Self { catalog: deployment.catalog.get(), deployment, now, source: None }
+    }
+
+    /// The same request, known to come from there.
+    #[must_use]
+    pub fn coming_from(self, source: Source) -> Self {
+        Self { source: Some(source), ..self }
     }
 
     /// The catalog of this request.

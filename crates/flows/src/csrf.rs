@@ -15,10 +15,14 @@ pub enum Form {
     SignIn,
     /// `/consent`, bound to the session cookie.
     Consent,
+    /// `/select-account`, bound to the session cookie.
+    SelectAccount,
     /// `/sign-out`, bound to the session cookie.
     SignOut,
     /// The forms of `/account`, bound to the session cookie.
     Account,
+    /// The forms of `/device`, bound to the session cookie.
+    Device,
 }
 
 impl Form {
@@ -26,8 +30,10 @@ impl Form {
         match self {
             Self::SignIn => b"sign-in",
             Self::Consent => b"consent",
+            Self::SelectAccount => b"select-account",
             Self::SignOut => b"sign-out",
             Self::Account => b"account",
+            Self::Device => b"device",
         }
     }
 }

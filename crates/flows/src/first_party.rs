@@ -2,22 +2,26 @@
 
 use std::sync::Arc;
 
-use brama_protocol::client::ClientId;
+use brama_protocol::client::{Client, ClientId, GrantType};
 use brama_protocol::cookie_endpoint::Sender;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::error::{
-    CREDENTIALS, NOT_FIRST_PARTY, ORIGIN, REFRESH_UNKNOWN, Refusal, SIGN_IN_AGAIN, WHICH_CLIENT,
+    CREDENTIALS, DPOP_MISSING, NOT_FIRST_PARTY, ORIGIN, REFRESH_UNKNOWN, Refusal, SIGN_IN_AGAIN, WHICH_CLIENT,
 };
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::GrantId;
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::refresh_token::PresentedRefreshToken;
+use brama_protocol::resource::Resources;
 use brama_store::client::ClientRecord;
 use brama_store::grant::{NewGrant, Presentation, Presenter};
 
 use crate::context::Ctx;
+use crate::dpop::{self, Proofs};
 use crate::login::password;
 use crate::login::session::{self, BegunSession, BrowserFacts, Keep};
 use crate::login::throttle::Source;
-use crate::token::issue::{Approval, Minted, issue};
+use crate::token::issue::{Approval, Holder, Minted, issue};
 use crate::token::{Delivery, refresh_token};
 
 /// A password sign-in by the app itself. A4.
@@ -32,6 +36,8 @@ pub struct Login<'a> {
     pub source: Source,
     /// What is known of the browser.
     pub browser: BrowserFacts,
+    /// The DPoP headers of the request.
+    pub proofs: Proofs<'a>,
 }
 
 /// A first-party sign-in that succeeded.
@@ -52,6 +58,7 @@ pub struct LoggedIn {
 pub async fn login(ctx: &Ctx, sender: &Sender, login: Login<'_>) -> Result<LoggedIn, Refusal> {
     let record = client_of(ctx, sender, login.client).await?;
     let client = &record.client;
+    let key = key_of(ctx, client, &login.proofs).await?;
     let proven = password::verify(ctx, login.username, login.password, login.source).await?;
     let begun = session::begin(ctx, &proven, login.browser, Keep::Lasting).await?;
     let new = NewGrant {
@@ -61,16 +68,27 @@ pub async fn login(ctx: &Ctx, sender: &Sender, login: Login<'_>) -> Result<Logge
         client: client.id.clone(),
         session: begun.session.id,
         scope: brama_protocol::scope::GrantedScope::from_stored(client.scope.clone()),
-        resource: None,
+        resources: Resources::default(),
+        claims: NamedClaims::default(),
         authentication: begun.session.authentication.clone(),
         offline: false,
+        jkt: key,
         expires_at: ctx.after(ctx.settings.tokens.refresh)?,
     };
     let grant = ctx.store.give_grant(new, ctx.now).await?;
     // The account changed between the two writes.
     let grant = Box::new(grant.ok_or(&CREDENTIALS)?);
-    let minted = issue(ctx, client, Approval::Cookie { grant })?;
+    let minted = issue(ctx, Holder { client, key }, Approval::Cookie { grant }).await?;
     Ok(LoggedIn { minted, session: begun, client: client.id.clone() })
+}
+
+/// The key that the sender proves to hold, if it does; a client whose tokens are always bound has to. RFC 9449 §5; TE-22.
+async fn key_of(ctx: &Ctx, client: &Client, proofs: &Proofs<'_>) -> Result<Option<JwkThumbprint>, Refusal> {
+    let key = dpop::at_server(ctx, proofs).await?;
+    if key.is_none() && client.dpop_bound_access_tokens {
+        return Err(Refusal::from(&DPOP_MISSING).with_detail(format!("client {}", client.id)));
+    }
+    Ok(key)
 }
 
 /// The first-party client that a sender speaks for. BB-10, BB-12: the origin decides, `client_id` only chooses.
@@ -173,25 +191,32 @@ pub async fn refresh(
     named: Option<&ClientId>,
     cookies: Vec<RefreshCookie>,
     session: Option<HandleHash<kind::Session>>,
+    proofs: &Proofs<'_>,
     usage: Use,
 ) -> Result<Refreshed, Refusal> {
     let Chosen { record, token } = choose(ctx, sender, named, cookies).await?;
     let client = &record.client;
+    // TE-37.
+    if !client.may_use(GrantType::RefreshToken) {
+        return Err(Refusal::from(&SIGN_IN_AGAIN).with_detail(format!("client {} may not refresh", client.id)));
+    }
+    let key = key_of(ctx, client, proofs).await?;
     let presentation = Presentation {
         token,
         client: &client.id,
         presenter: Presenter::Cookie { session },
+        jkt: key,
         window: ctx.settings.tokens.refresh_window,
     };
     let refreshed = match usage {
         Use::Rotate => ctx.store.rotate(presentation, ctx.now).await?,
         Use::Look => ctx.store.look(presentation, ctx.now).await?,
     };
-    let grant = refresh_token::standing(refreshed, &client.id, token.grant).map_err(|refusal| Refusal {
+    let grant = refresh_token::standing(refreshed, &presentation).map_err(|refusal| Refusal {
         row: if refusal.row.error == REFRESH_UNKNOWN.error { &SIGN_IN_AGAIN } else { refusal.row },
         ..refusal
     })?;
-    let minted = issue(ctx, client, Approval::Cookie { grant })?;
+    let minted = issue(ctx, Holder { client, key }, Approval::Cookie { grant }).await?;
     debug_assert_eq!(minted.delivery, Delivery::Cookie);
     Ok(Refreshed { minted, client: client.id.clone(), replaced: usage == Use::Rotate })
 }
@@ -239,6 +264,7 @@ pub async fn logout(
         // An idle one too: what apps were given through it still stands.
         ctx.store.end_session_of_cookie(session, ctx.now).await?;
     }
+    ctx.backchannel.wake();
     let session = ours || !clients.is_empty();
     Ok(LoggedOut { clients, session })
 }

@@ -6,15 +6,23 @@
 pub mod account;
 pub mod admin;
 pub mod authorize;
+pub mod backchannel;
 pub mod catalog;
 pub mod client_auth;
 pub mod context;
 pub mod csrf;
+pub mod device;
+pub mod dpop;
 pub mod first_party;
+pub mod introspect;
+mod issued;
 pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod outgoing;
+pub mod par;
+pub mod register;
+pub mod revoke;
 pub mod token;
 pub mod userinfo;
 

@@ -8,7 +8,10 @@ use brama_protocol::client::ClientId;
 use brama_protocol::error::Refusal;
 use brama_protocol::oidc::id_token::IdTokenClaims;
 use brama_protocol::oidc::logout::{LogoutRequest, post_logout_redirect};
+use brama_protocol::username::NameKey;
 use brama_store::client::ClientRecord;
+use brama_store::session::Session;
+use brama_store::user::User;
 
 use crate::authorize::interact::SignedIn;
 use crate::context::Ctx;
@@ -42,6 +45,16 @@ fn audience(claims: &IdTokenClaims) -> Option<ClientId> {
     }
 }
 
+/// Whether a `logout_hint` means the person who is signed in: by user name, address, or the id of user or session. LO-1.
+fn is_named(hint: &str, session: &Session, user: &User) -> bool {
+    let key = NameKey::of(hint);
+    let name = |name: &str| NameKey::of(name) == key;
+    name(&user.username)
+        || user.email.as_deref().is_some_and(name)
+        || hint == user.id.to_string()
+        || hint == session.id.to_string()
+}
+
 /// Decide and act. `confirmed`: the person has pressed the button of our own page, whose form token was right.
 ///
 /// # Errors
@@ -66,13 +79,16 @@ pub async fn logout(
         None => None,
     };
     if let Some((session, user)) = signed_in {
+        // A logout_hint that names somebody else contradicts the ID token.
+        let names = request.logout_hint.as_deref().is_none_or(|named| is_named(named, &session, &user));
         let fits = hint.is_some_and(|hint| {
-            hint.sid.is_some_and(|sid| sid == session.id.to_string()) && hint.sub == user.id.to_string()
+            names && hint.sid.is_some_and(|sid| sid == session.id.to_string()) && hint.sub == user.id.to_string()
         });
         if !fits && !confirmed {
             return Ok(Logout::Ask { client });
         }
         ctx.store.end_session(user.id, session.id, ctx.now).await?;
+        ctx.backchannel.wake();
     }
     // Honoured also when no session was left. LO-4.
     let redirect = client.as_ref().and_then(|record| {

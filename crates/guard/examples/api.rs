@@ -2,8 +2,10 @@
 //!
 //! Without arguments it trusts the server of `brama dev`. Then: `curl -H "Authorization: Bearer $TOKEN" localhost:3000/hello`.
 
+use std::time::Duration;
+
 use axum::{Json, Router, routing::get};
-use brama_guard::{AccessToken, Guard};
+use brama_guard::{AccessToken, Dpop, Guard, ResourceMetadata};
 use serde_json::{Value, json};
 
 async fn hello(token: AccessToken) -> String {
@@ -20,11 +22,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = arguments.next().unwrap_or_else(|| "http://localhost:8420".to_owned());
     let audience = arguments.next().unwrap_or_else(|| format!("{issuer}/api"));
     let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+    let public_url = format!("http://{listen}");
 
-    let guard = Guard::builder(issuer).audience(audience).build()?;
-    let app = Router::new()
+    let guard = Guard::builder(issuer)
+        .audience(audience)
+        .dpop(Dpop::at(&public_url))
+        .resource(ResourceMetadata::new(&public_url).name("Example").scopes("profile"))
+        .build()?;
+    let mut app = Router::new()
         .route("/hello", get(hello).layer(guard.layer()))
-        .route("/whoami", get(whoami).layer(guard.layer().require_scope("profile")));
+        .route("/whoami", get(whoami).layer(guard.layer().require_scope("profile")))
+        .route("/recent", get(hello).layer(guard.layer().require_max_age(Duration::from_secs(300))));
+    if let Some(metadata) = guard.metadata() {
+        app = app.route_service(metadata.path(), metadata.clone());
+    }
 
     axum::serve(tokio::net::TcpListener::bind(listen).await?, app).await?;
     Ok(())

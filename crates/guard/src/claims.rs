@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use brama_protocol::access_token::Audience;
-use serde::de::{Error, IgnoredAny};
+use brama_protocol::dpop::JwkThumbprint;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use crate::clock::Instant;
 use crate::rejection::InvalidToken;
@@ -30,7 +32,32 @@ pub(crate) struct Claims {
     #[serde(default)]
     pub(crate) amr: Vec<String>,
     pub(crate) sid: Option<String>,
-    cnf: Option<IgnoredAny>,
+    #[serde(default, rename = "cnf", deserialize_with = "confirmation")]
+    pub(crate) binding: Binding,
+}
+
+/// What the sender has to prove beside having the token. RFC 7800 §3.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Binding {
+    /// Nothing.
+    #[default]
+    Bearer,
+    /// That it holds this key (RFC 9449 §6.1, TK-7).
+    Key(JwkThumbprint),
+    /// Something that this crate cannot check, such as a TLS certificate.
+    Other,
+}
+
+/// `cnf`: a `jkt` and nothing else is understood. A second member would be a second condition.
+fn confirmation<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Binding, D::Error> {
+    let Some(members) = Option::<Map<String, Value>>::deserialize(deserializer)? else {
+        return Ok(Binding::Bearer);
+    };
+    let jkt = members.get("jkt").and_then(Value::as_str).and_then(JwkThumbprint::parse);
+    Ok(match (jkt, members.len()) {
+        (Some(key), 1) => Binding::Key(key),
+        _ => Binding::Other,
+    })
 }
 
 /// Seconds since 1970, maybe fractional, never text (RFC 7519 §2; TK-26).
@@ -59,9 +86,9 @@ pub(crate) struct Expectations {
 }
 
 impl Expectations {
-    /// Judge claims whose signature is known to be good.
+    /// Judge claims that are known to be of the issuer.
     pub(crate) fn check(&self, claims: &Claims, now: Instant) -> Result<(), InvalidToken> {
-        if claims.sub.is_empty() || claims.client_id.is_empty() || claims.jti.is_empty() {
+        if claims.sub.is_empty() || claims.client_id.is_empty() {
             return Err(InvalidToken::BadClaims);
         }
         // Code points, no normalisation (G-7).
@@ -78,9 +105,8 @@ impl Expectations {
         if claims.iat.0 > latest || claims.nbf.is_some_and(|nbf| nbf.0 > latest) {
             return Err(InvalidToken::NotYetValid);
         }
-        // A key-bound token under the Bearer scheme is stolen or misused (RS-10).
-        if claims.cnf.is_some() {
-            return Err(InvalidToken::SenderConstrained);
+        if claims.binding == Binding::Other {
+            return Err(InvalidToken::UnknownBinding);
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
-//! A small HTTP client: GET, one answer, bounded in time and size, no redirects.
+//! A small HTTP client: GET and POST of a form, one answer, bounded in time and size, no redirects.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, USER_AGENT};
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,7 +17,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// From the first byte sent to the last received, all requests of one refresh together.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Why metadata or keys could not be had.
+/// Why the issuer could not be asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
@@ -54,12 +54,21 @@ pub enum FetchError {
         /// What was asked for.
         uri: Uri,
     },
-    /// `jwks_uri` is neither `https` nor of the same origin as a loopback issuer.
-    #[error("{uri}: keys are not fetched from there")]
-    KeysElsewhere {
+    /// `jwks_uri` or `introspection_endpoint` is neither `https` nor of the same origin as a loopback issuer.
+    #[error("{uri}: neither keys nor answers are taken from there")]
+    Elsewhere {
         /// The address given in the metadata.
         uri: Uri,
     },
+    /// The issuer has no `introspection_endpoint`.
+    #[error("{uri}: the metadata name no introspection endpoint")]
+    NoIntrospection {
+        /// Where the metadata are.
+        uri: Uri,
+    },
+    /// The question could not be written: no random bytes, or no signature.
+    #[error("the client assertion cannot be made")]
+    Assertion,
     /// There is no tokio runtime to run in.
     #[error("no tokio runtime")]
     NoRuntime,
@@ -73,31 +82,66 @@ pub(crate) struct Answer {
 
 pub(crate) enum HttpClient {
     /// For an issuer on this machine.
-    Plain(Client<HttpConnector, Empty<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>),
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+}
+
+/// How many idle connections are kept for the next request.
+#[derive(Clone, Copy)]
+pub(crate) enum KeepAlive {
+    /// Refreshes are minutes apart: a connection kept open would only be found dead.
+    No,
+    /// Introspection asks all the time.
+    Yes,
+}
+
+impl KeepAlive {
+    const fn connections(self) -> usize {
+        match self {
+            Self::No => 0,
+            Self::Yes => 16,
+        }
+    }
 }
 
 impl HttpClient {
-    pub(crate) fn plain() -> Self {
-        Self::Plain(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http())
+    pub(crate) fn plain(keep: KeepAlive) -> Self {
+        Self::Plain(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(keep.connections()).build_http())
     }
 
     /// Trusts the certificates of the operating system (or of `SSL_CERT_FILE`).
-    pub(crate) fn tls() -> std::io::Result<Self> {
+    pub(crate) fn tls(keep: KeepAlive) -> std::io::Result<Self> {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector =
             HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?.https_only().enable_http1().build();
-        // Refreshes are minutes apart: a connection kept open would only be found dead.
-        Ok(Self::Tls(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
+        Ok(Self::Tls(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(keep.connections()).build(connector)))
     }
 
     pub(crate) async fn get(&self, uri: &Uri) -> Result<Answer, FetchError> {
+        self.send(uri, Request::get(uri.clone()), Bytes::new()).await
+    }
+
+    /// The form is secret: it holds a token.
+    pub(crate) async fn post_form(
+        &self,
+        uri: &Uri,
+        authorization: Option<HeaderValue>,
+        form: String,
+    ) -> Result<Answer, FetchError> {
+        let mut request = Request::post(uri.clone()).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
+        self.send(uri, request, form.into()).await
+    }
+
+    async fn send(&self, uri: &Uri, request: http::request::Builder, body: Bytes) -> Result<Answer, FetchError> {
         let broken =
             |source: Box<dyn std::error::Error + Send + Sync>| FetchError::Connection { uri: uri.clone(), source };
-        let request = Request::get(uri.clone())
+        let request = request
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("brama-guard/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
+            .body(Full::new(body))
             .map_err(|error| broken(error.into()))?;
         let response = match self {
             Self::Plain(client) => client.request(request).await,

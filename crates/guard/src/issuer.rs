@@ -42,7 +42,8 @@ pub(crate) struct Issuer {
 #[derive(Deserialize)]
 struct Metadata {
     issuer: String,
-    jwks_uri: String,
+    jwks_uri: Option<String>,
+    introspection_endpoint: Option<String>,
 }
 
 /// Is this the URL of an issuer, and does it need TLS?
@@ -82,13 +83,24 @@ impl Issuer {
     }
 
     async fn fetch_unbounded(&self) -> Result<Fetched, FetchError> {
-        let keys_uri = self.discover().await?;
+        let (found_at, metadata) = self.discover().await?;
+        let keys_uri = self.acceptable(metadata.jwks_uri.as_deref().unwrap_or_default(), found_at)?;
         let answer = self.client.get(&keys_uri).await?;
         let keys = read(&keys_uri, &answer.body)?;
         Ok(Fetched { keys, fresh_for: freshness(answer.cache_control.as_deref()) })
     }
 
-    async fn discover(&self) -> Result<Uri, FetchError> {
+    /// Where to ask about tokens (RFC 8414 §2).
+    pub(crate) async fn introspection_endpoint(&self) -> Result<Uri, FetchError> {
+        let discovered = tokio::time::timeout(TIME_LIMIT, self.discover()).await;
+        let (found_at, metadata) = discovered.map_err(|_| FetchError::TimedOut)??;
+        match metadata.introspection_endpoint {
+            Some(endpoint) => self.acceptable(&endpoint, found_at),
+            None => Err(FetchError::NoIntrospection { uri: found_at }),
+        }
+    }
+
+    async fn discover(&self) -> Result<(Uri, Metadata), FetchError> {
         let [openid, oauth] = self.metadata_uris();
         let (uri, answer) = match self.client.get(&openid).await {
             Err(FetchError::Status { .. }) => {
@@ -101,9 +113,13 @@ impl Issuer {
         if metadata.issuer != self.name {
             return Err(FetchError::WrongIssuer { uri });
         }
-        match metadata.jwks_uri.parse() {
-            Ok(keys) if self.may_fetch_keys_from(&keys) => Ok(keys),
-            keys => Err(FetchError::KeysElsewhere { uri: keys.unwrap_or(uri) }),
+        Ok((uri, metadata))
+    }
+
+    fn acceptable(&self, address: &str, found_at: Uri) -> Result<Uri, FetchError> {
+        match address.parse() {
+            Ok(uri) if self.may_speak_to(&uri) => Ok(uri),
+            uri => Err(FetchError::Elsewhere { uri: uri.unwrap_or(found_at) }),
         }
     }
 
@@ -118,8 +134,8 @@ impl Issuer {
             })
     }
 
-    /// An `https` issuer may keep its keys on any `https` host. One on this machine keeps them at its own origin.
-    fn may_fetch_keys_from(&self, uri: &Uri) -> bool {
+    /// An `https` issuer may keep its keys and endpoints on any `https` host. One on this machine keeps them at its own origin.
+    pub(crate) fn may_speak_to(&self, uri: &Uri) -> bool {
         match self.client {
             HttpClient::Tls(_) => uri.scheme_str() == Some("https"),
             HttpClient::Plain(_) => uri.scheme() == self.uri.scheme() && uri.authority() == self.uri.authority(),
@@ -150,6 +166,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::fetch::KeepAlive;
 
     #[test]
     fn g_1_http_is_for_this_machine_only() {
@@ -194,7 +211,7 @@ mod tests {
                 ["/a/b/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/a/b"],
             ),
         ] {
-            let issuer = Issuer::new(name.to_owned(), parse_issuer(name).unwrap().0, HttpClient::plain());
+            let issuer = Issuer::new(name.to_owned(), parse_issuer(name).unwrap().0, HttpClient::plain(KeepAlive::No));
             assert_eq!(
                 issuer.metadata_uris().map(|uri| uri.to_string()),
                 expected.map(|path| format!("http://localhost:1{path}"))
@@ -204,10 +221,10 @@ mod tests {
 
     #[test]
     fn keys_come_from_https_or_the_same_loopback_origin() {
-        let local = Issuer::new(String::new(), "http://localhost:1".parse().unwrap(), HttpClient::plain());
-        assert!(local.may_fetch_keys_from(&"http://localhost:1/keys".parse().unwrap()));
+        let local = Issuer::new(String::new(), "http://localhost:1".parse().unwrap(), HttpClient::plain(KeepAlive::No));
+        assert!(local.may_speak_to(&"http://localhost:1/keys".parse().unwrap()));
         for uri in ["http://localhost:2/keys", "http://10.0.0.1/keys", "/keys", "https://localhost:1/keys"] {
-            assert!(!local.may_fetch_keys_from(&uri.parse().unwrap()), "{uri}");
+            assert!(!local.may_speak_to(&uri.parse().unwrap()), "{uri}");
         }
     }
 

@@ -2,38 +2,68 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum_core::response::{IntoResponse, Response};
-use http::Request;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::guard::Guard;
+use crate::guard::{Admitted, Guard, Incoming};
+use crate::rejection::DPOP_NONCE;
+use crate::requirements::Requirements;
+use crate::token::AccessToken;
 
 /// Protects the routes it is laid over. From [`Guard::layer`].
 #[derive(Clone, Debug)]
 pub struct GuardLayer {
     guard: Guard,
-    required: Arc<[String]>,
+    requirements: Requirements,
+    nested_at: String,
 }
 
 impl GuardLayer {
     pub(crate) fn new(guard: Guard) -> Self {
-        Self { guard, required: Arc::from([]) }
+        Self { guard, requirements: Requirements::new(), nested_at: String::new() }
     }
 
-    /// Demand a scope as well, or several separated by spaces; repeated calls add up. Without all of them: 403 that names all (RS-4).
+    /// All that these [`Requirements`] ask, instead of what was asked before.
+    #[must_use]
+    pub fn require(self, requirements: Requirements) -> Self {
+        Self { requirements, ..self }
+    }
+
+    /// Demand a scope as well: [`Requirements::scope`].
     #[must_use]
     pub fn require_scope(self, scope: &str) -> Self {
-        let mut required = self.required.to_vec();
-        for name in scope.split_ascii_whitespace() {
-            if !required.iter().any(|known| known == name) {
-                required.push(name.to_owned());
-            }
-        }
-        Self { required: required.into(), ..self }
+        Self { requirements: self.requirements.scope(scope), ..self }
+    }
+
+    /// Demand an authentication context class as well: [`Requirements::acr`].
+    #[must_use]
+    pub fn require_acr(self, acr: &str) -> Self {
+        Self { requirements: self.requirements.acr(acr), ..self }
+    }
+
+    /// Demand a recent sign-in as well: [`Requirements::max_age`].
+    #[must_use]
+    pub fn require_max_age(self, max_age: Duration) -> Self {
+        Self { requirements: self.requirements.max_age(max_age), ..self }
+    }
+
+    /// Demand a token that is bound to a key as well: [`Requirements::dpop`].
+    #[must_use]
+    pub fn require_dpop(self) -> Self {
+        Self { requirements: self.requirements.dpop(), ..self }
+    }
+
+    /// Say which part of the path was taken away before the request gets here, as `axum::Router::nest("/v1", …)` does for layers
+    /// inside it. Only DPoP proofs need to know: they name the whole address.
+    #[must_use]
+    pub fn nested_at(self, path: &str) -> Self {
+        Self { nested_at: path.trim_end_matches('/').to_owned(), ..self }
     }
 }
 
@@ -45,11 +75,27 @@ impl<S> Layer<S> for GuardLayer {
     }
 }
 
-/// A service behind a [`GuardLayer`]. A request that is let through carries its [`AccessToken`](crate::AccessToken) as an extension.
+/// A service behind a [`GuardLayer`]. A request that is let through carries its [`AccessToken`] as an extension.
 #[derive(Clone, Debug)]
 pub struct GuardService<S> {
     inner: S,
     layer: GuardLayer,
+}
+
+/// Left in a request by the layer outside for one further inside, which then asks for no second proof: a proof serves once.
+#[derive(Clone)]
+struct Passed {
+    guard: Guard,
+    authorization: Option<HeaderValue>,
+    token: AccessToken,
+}
+
+impl Passed {
+    fn of<B>(guard: &Guard, request: &Request<B>) -> Option<AccessToken> {
+        let passed = request.extensions().get::<Self>()?;
+        let same = passed.guard.is(guard) && passed.authorization.as_ref() == request.headers().get(AUTHORIZATION);
+        same.then(|| passed.token.clone())
+    }
 }
 
 impl<S, B> Service<Request<B>> for GuardService<S>
@@ -71,12 +117,30 @@ where
         // The instance that was polled ready is the one to call; its fresh clone stays behind.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let layer = self.layer.clone();
+        let GuardLayer { guard, requirements, nested_at } = self.layer.clone();
         Box::pin(async move {
-            match layer.guard.authorize(request.headers(), &layer.required).await {
-                Ok(token) => {
+            let admitted = match Passed::of(&guard, &request) {
+                Some(token) => guard.demand(&token, &requirements).map(|()| Admitted { token, next_nonce: None }),
+                None => {
+                    let incoming = Incoming {
+                        method: request.method(),
+                        nested_at: &nested_at,
+                        path: request.uri().path(),
+                        headers: request.headers(),
+                    };
+                    guard.admit(&incoming, &requirements).await
+                }
+            };
+            match admitted {
+                Ok(Admitted { token, next_nonce }) => {
+                    let authorization = request.headers().get(AUTHORIZATION).cloned();
+                    request.extensions_mut().insert(Passed { guard, authorization, token: token.clone() });
                     request.extensions_mut().insert(token);
-                    inner.call(request).await.map(IntoResponse::into_response)
+                    let mut response = inner.call(request).await?.into_response();
+                    if let Some(nonce) = next_nonce.and_then(|nonce| HeaderValue::from_str(nonce.as_str()).ok()) {
+                        response.headers_mut().insert(&DPOP_NONCE, nonce);
+                    }
+                    Ok(response)
                 }
                 Err(rejection) => {
                     tracing::debug!(reason = %rejection, "request refused");

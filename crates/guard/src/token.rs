@@ -8,11 +8,13 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use brama_jose::Verified;
 use brama_protocol::access_token::Audience;
+use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use crate::claims::{Claims, NumericDate};
+use crate::claims::{Binding, Claims, NumericDate};
+use crate::clock::Instant;
 
 /// An access token that passed every check. There is no other way to get one, so a handler that has it is authorised.
 ///
@@ -22,13 +24,24 @@ pub struct AccessToken(Arc<Checked>);
 
 struct Checked {
     claims: Claims,
-    verified: Verified,
+    source: Source,
+}
+
+/// Where the claims stand in full.
+enum Source {
+    Jwt(Verified),
+    Introspection(Bytes),
 }
 
 impl AccessToken {
-    /// Only [`Guard::verify`](crate::Guard::verify) makes one.
-    pub(crate) fn new(claims: Claims, verified: Verified) -> Self {
-        Self(Arc::new(Checked { claims, verified }))
+    /// Only the guard makes one, of claims it has checked.
+    pub(crate) fn of_jwt(claims: Claims, verified: Verified) -> Self {
+        Self(Arc::new(Checked { claims, source: Source::Jwt(verified) }))
+    }
+
+    /// The same of an introspection response.
+    pub(crate) fn of_introspection(claims: Claims, response: Bytes) -> Self {
+        Self(Arc::new(Checked { claims, source: Source::Introspection(response) }))
     }
 
     /// Who acts: the id of the user, or of the client itself where no user is involved (`sub`).
@@ -75,7 +88,30 @@ impl AccessToken {
         self.scopes().any(|granted| granted == scope)
     }
 
-    /// The id of this token (`jti`), for logs and deny lists.
+    /// Whether the token is bound to a key (RFC 9449). If so, the sender of this request has proved that it holds the key.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        matches!(self.binding(), Binding::Key(_))
+    }
+
+    /// The SHA-256 thumbprint of the key that the token is bound to (`cnf.jkt`, RFC 7638), base64url.
+    #[must_use]
+    pub fn key_thumbprint(&self) -> Option<String> {
+        match self.binding() {
+            Binding::Key(key) => Some(key.to_string()),
+            Binding::Bearer | Binding::Other => None,
+        }
+    }
+
+    pub(crate) fn binding(&self) -> Binding {
+        self.0.claims.binding
+    }
+
+    pub(crate) fn auth_instant(&self) -> Option<Instant> {
+        self.0.claims.auth_time.map(|date| date.0)
+    }
+
+    /// The id of this token (`jti`), for logs and deny lists. Empty when introspection does not tell it.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.0.claims.jti
@@ -117,10 +153,13 @@ impl AccessToken {
         self.0.claims.sid.as_deref()
     }
 
-    /// All claims in a form of your own, for those this crate does not know.
+    /// All claims in a form of your own, for those this crate does not know; with introspection the whole response.
     #[must_use]
     pub fn claims<T: DeserializeOwned>(&self) -> Option<T> {
-        self.0.verified.claims().ok()
+        match &self.0.source {
+            Source::Jwt(verified) => verified.claims().ok(),
+            Source::Introspection(response) => serde_json::from_slice(response).ok(),
+        }
     }
 }
 

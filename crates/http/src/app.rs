@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use brama_flows::{Clock, Ctx, Deployment};
 use brama_pages::Locale;
+use brama_protocol::metadata::{Metadata, Offer};
+use brama_protocol::registration::policy::Mode;
 use bytes::Bytes;
 
 use crate::address::TrustedProxies;
@@ -54,9 +56,15 @@ impl App {
         look: Look,
         proxies: TrustedProxies,
     ) -> Result<Self, String> {
-        let issuer = &deployment.settings.issuer;
-        let metadata =
-            serde_json::to_vec(&brama_protocol::metadata::Metadata::of(issuer)).map_err(|error| error.to_string())?;
+        let settings = &deployment.settings;
+        let issuer = &settings.issuer;
+        let offer = Offer {
+            issuer,
+            signing_algorithms: &settings.signing_algorithms,
+            registration: settings.registration.policy.mode != Mode::Closed,
+            require_pushed_authorization_requests: settings.require_pushed_authorization_requests,
+        };
+        let metadata = serde_json::to_vec(&Metadata::of(&offer)).map_err(|error| error.to_string())?;
         let uri: http::Uri = issuer.parse().map_err(|error| format!("the issuer {issuer} is no URL: {error}"))?;
         let authority = uri.authority().ok_or_else(|| format!("the issuer {issuer} has no host"))?;
         let mut first = [0; 8];

@@ -121,8 +121,9 @@ async fn answer(
         Speech::OAuth | Speech::Bearer | Speech::Plain => String::new(),
     };
     let address = app.proxies.client(peer.ip(), &parts.headers);
+    let source = Source { address, exempt: app.proxies.is_exempt(address) };
     let mut incoming = Incoming {
-        source: Source { address, exempt: app.proxies.is_exempt(address) },
+        source,
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
         request_id: request_id.to_owned(),
@@ -130,7 +131,7 @@ async fn answer(
         headers: parts.headers,
         body: Bytes::new(),
         nonce,
-        ctx,
+        ctx: ctx.coming_from(source),
     };
     let health = speech == Speech::Plain && matches!(incoming.path.as_str(), "/livez" | "/readyz");
     let refuse = |incoming: &Incoming, refusal: Refusal| respond::refusal(app, incoming, speech, refusal);

@@ -50,7 +50,7 @@ fn tokens(minted: &brama_flows::token::issue::Minted) -> Response {
         StatusCode::OK,
         &TokenResponse {
             access_token: &minted.access_token,
-            token_type: "Bearer",
+            token_type: minted.token_type,
             expires_in: minted.expires_in,
             scope: &minted.scope,
             refresh_token: None,
@@ -69,6 +69,7 @@ pub(crate) async fn login(_: &App, incoming: &Incoming) -> Result<Response, Refu
         client: client.as_ref(),
         source: incoming.source,
         browser: incoming.browser_facts(),
+        proofs: incoming.proofs(),
     };
     let done = first_party::login(&incoming.ctx, &sender(incoming)?, login).await?;
     let mut response = tokens(&done.minted);
@@ -99,8 +100,9 @@ pub(crate) async fn look(_: &App, incoming: &Incoming) -> Result<Response, Refus
 async fn refresh(incoming: &Incoming, client: Option<ClientId>, usage: Use) -> Result<Response, Refusal> {
     let sender = sender(incoming)?;
     let cookies = refresh_cookies(incoming);
+    let (session, proofs) = (incoming.session_hash(), incoming.proofs());
     let done =
-        first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, incoming.session_hash(), usage).await?;
+        first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, session, &proofs, usage).await?;
     let mut response = tokens(&done.minted);
     if let Some(token) = done.minted.refresh_token.as_ref().filter(|_| done.replaced) {
         set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.cookie_seconds));

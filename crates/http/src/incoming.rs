@@ -3,15 +3,16 @@
 use std::net::IpAddr;
 
 use brama_flows::Ctx;
+use brama_flows::dpop::Proofs;
 use brama_flows::login::device;
 use brama_flows::login::session::BrowserFacts;
 use brama_flows::login::throttle::Source;
 use brama_protocol::cookie_endpoint::Provenance;
-use brama_protocol::error::{BAD_ENCODING, COOKIE_CONTENT_TYPE, COOKIE_JSON, Refusal, TOKEN_CONTENT_TYPE};
+use brama_protocol::error::{BAD_ENCODING, COOKIE_CONTENT_TYPE, COOKIE_JSON, Refusal, Row, TOKEN_CONTENT_TYPE};
 use brama_protocol::handle::{Handle, HandleHash, kind};
 use brama_protocol::parameters::Parameters;
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde::de::DeserializeOwned;
 
 use crate::cookies::Cookies;
@@ -78,21 +79,34 @@ impl Incoming {
         Parameters::parse(&self.body).map_err(|_| (&BAD_ENCODING).into())
     }
 
-    /// The JSON body.
+    /// The JSON body of a cookie endpoint.
     ///
     /// # Errors
     /// Another content type; JSON that does not have the expected members.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        self.json_object(&COOKIE_CONTENT_TYPE, &COOKIE_JSON)
+    }
+
+    /// The JSON body, with the rows of whoever reads it: for another content type, and for JSON that does not have the
+    /// expected members.
+    ///
+    /// # Errors
+    /// One of the two rows.
+    pub fn json_object<T: DeserializeOwned>(
+        &self,
+        content_type: &'static Row,
+        malformed: &'static Row,
+    ) -> Result<T, Refusal> {
         if self.media_type() != Some("application/json") {
-            return Err((&COOKIE_CONTENT_TYPE).into());
+            return Err(content_type.into());
         }
         // serde reads structs from arrays too; an object is what was agreed on.
         if self.body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-            return Err(Refusal::from(&COOKIE_JSON).with_detail("not an object"));
+            return Err(Refusal::from(malformed).with_detail("not an object"));
         }
         // What serde says may repeat what was sent, a password for one: only where it went wrong is told.
         serde_json::from_slice(&self.body).map_err(|error| {
-            Refusal::from(&COOKIE_JSON).with_detail(format!("line {} column {}", error.line(), error.column()))
+            Refusal::from(malformed).with_detail(format!("line {} column {}", error.line(), error.column()))
         })
     }
 
@@ -123,6 +137,13 @@ impl Incoming {
             dest: self.header("sec-fetch-dest"),
             purpose: self.header("sec-purpose").or_else(|| self.header("purpose")),
         }
+    }
+
+    /// Its DPoP headers, and what a proof in them has to be about.
+    #[must_use]
+    pub fn proofs(&self) -> Proofs<'_> {
+        let headers = self.headers.get_all("dpop").iter().map(HeaderValue::as_bytes).collect();
+        Proofs { headers, method: self.method.as_str(), path: &self.path }
     }
 
     pub(crate) fn cookies(&self) -> Cookies {

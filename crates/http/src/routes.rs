@@ -85,7 +85,7 @@ pub enum Cors {
 
 /// One row.
 pub struct Route {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT` or `DELETE`.
     pub method: &'static str,
     /// The address; `{name}` is one segment, `{*name}` all that follow.
     pub path: &'static str,
@@ -124,6 +124,7 @@ macro_rules! table {
 const NONE: usize = 0;
 const FORM: usize = limits::FORM_BODY_BYTES;
 const JSON: usize = limits::JSON_BODY_BYTES;
+const REGISTRATION: usize = limits::REGISTRATION_BODY_BYTES;
 
 /// All routes.
 #[rustfmt::skip]
@@ -135,7 +136,15 @@ pub const ROUTES: &[Route] = table! {
     GET  "/oauth2/jwks"                              OAuth  Public        Safe           Minutes   Any                   NONE  oauth::metadata::jwks;
     GET  "/oauth2/authorize"                         Page   Public        Navigation     NoStore   None                  NONE  oauth::authorize::get;
     POST "/oauth2/authorize"                         Page   Public        CrossSiteForm  NoStore   None                  FORM  oauth::authorize::post;
+    POST "/oauth2/par"                               OAuth  Client        NoCookies      NoStore   Listed                FORM  oauth::par::post;
     POST "/oauth2/token"                             OAuth  Client        NoCookies      NoStore   ListedWithCredentials FORM  oauth::token::post;
+    POST "/oauth2/register"                          Bearer Public        NoCookies      NoStore   None                  REGISTRATION oauth::register::post;
+    GET  "/oauth2/register/{client_id}"              Bearer Token         NoCookies      NoStore   None                  NONE  oauth::register::get;
+    PUT  "/oauth2/register/{client_id}"              Bearer Token         NoCookies      NoStore   None                  REGISTRATION oauth::register::put;
+    DELETE "/oauth2/register/{client_id}"            Bearer Token         NoCookies      NoStore   None                  NONE  oauth::register::delete;
+    POST "/oauth2/device_authorization"              OAuth  Client        NoCookies      NoStore   None                  FORM  oauth::device::post;
+    POST "/oauth2/introspect"                        OAuth  Client        NoCookies      NoStore   None                  FORM  oauth::introspect::post;
+    POST "/oauth2/revoke"                            OAuth  Client        NoCookies      NoStore   Listed                FORM  oauth::revoke::post;
     GET  "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                NONE  oidc::userinfo::get;
     POST "/userinfo"                                 Bearer Token         NoCookies      NoStore   Listed                FORM  oidc::userinfo::post;
     GET  "/oauth2/logout"                            Page   Public        Navigation     NoStore   None                  NONE  oidc::logout::get;
@@ -150,10 +159,18 @@ pub const ROUTES: &[Route] = table! {
     GET  "/continue"                                 Page   Public        Navigation     NoStore   None                  NONE  pages::continuation::get;
     GET  "/consent"                                  Page   Session       Safe           NoStore   None                  NONE  pages::consent::get;
     POST "/consent"                                  Page   Session       Form           NoStore   None                  FORM  pages::consent::post;
+    GET  "/device"                                   Page   Session       Safe           NoStore   None                  NONE  pages::device::get;
+    POST "/device"                                   Page   Session       Form           NoStore   None                  FORM  pages::device::post;
+    GET  "/device/confirm"                           Page   Session       Safe           NoStore   None                  NONE  pages::device::ask;
+    POST "/device/confirm"                           Page   Session       Form           NoStore   None                  FORM  pages::device::decide;
+    GET  "/select-account"                           Page   Session       Safe           NoStore   None                  NONE  pages::select_account::get;
+    POST "/select-account"                           Page   Session       Form           NoStore   None                  FORM  pages::select_account::post;
     POST "/sign-out"                                 Page   Session       Form           NoStore   None                  FORM  oidc::logout::confirmed;
     GET  "/signed-out"                               Page   Public        Safe           NoStore   None                  NONE  pages::signed_out::get;
     GET  "/account"                                  Page   Session       Safe           NoStore   None                  NONE  pages::account::get;
     POST "/account/sessions/end"                     Page   Session       Form           NoStore   None                  FORM  pages::account::end_sessions;
+    GET  "/account/apps"                             Page   Session       Safe           NoStore   None                  NONE  pages::apps::get;
+    POST "/account/apps/withdraw"                    Page   Session       Form           NoStore   None                  FORM  pages::apps::withdraw;
     POST "/account/sign-out"                         Page   Session       Form           NoStore   None                  FORM  pages::account::sign_out;
     GET  "/error/{code}"                             Page   Public        Safe           NoStore   None                  NONE  pages::error::get;
     GET  "/assets/{*file}"                           Plain  Public        Safe           Immutable None                  NONE  assets::page_asset;
@@ -176,9 +193,10 @@ mod tests {
         for route in ROUTES {
             let name = format!("{} {}", route.method, route.path);
             assert!(seen.insert(name.clone()), "{name} twice");
-            assert_eq!(route.method == "GET", route.body == 0, "{name}: a body on GET, or none on POST");
+            let sends_nothing = matches!(route.method, "GET" | "DELETE");
+            assert_eq!(sends_nothing, route.body == 0, "{name}: a body on GET, or none on POST");
             // WH-11: what changes something on behalf of a cookie is protected.
-            if route.method == "POST" {
+            if route.method != "GET" {
                 assert_ne!(route.csrf, Csrf::Safe, "{name}");
                 assert_ne!(route.csrf, Csrf::Navigation, "{name}");
             }

@@ -78,10 +78,15 @@ impl Jwk {
         &self.material
     }
 
-    /// SHA-256 thumbprint in base64url (RFC 7638 §3): the required members only, in lexicographic order.
+    /// SHA-256 thumbprint in base64url (RFC 7638 §3).
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        let members = match &self.material {
+        base64url::encode(digest::digest(&digest::SHA256, self.required_members().as_bytes()).as_ref())
+    }
+
+    /// The public key in JSON without anything that could be left out, members in lexicographic order (RFC 7638 §3.2).
+    pub(crate) fn required_members(&self) -> String {
+        match &self.material {
             Material::P256 { x, y } => {
                 format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, base64url::encode(x), base64url::encode(y))
             }
@@ -89,8 +94,7 @@ impl Jwk {
             Material::Rsa { n, e } => {
                 format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url::encode(e), base64url::encode(n))
             }
-        };
-        base64url::encode(digest::digest(&digest::SHA256, members.as_bytes()).as_ref())
+        }
     }
 
     fn from_raw(raw: RawJwk) -> Result<Self, JwkError> {

@@ -1,7 +1,8 @@
 //! Compact JWS, read strictly (RFC 7515 §3.1, §5.2, §7.1; RFC 8725 §3).
 //!
 //! The header is a claim of whoever sent the token, so almost nothing of it is used: `kid` to look a key up, `alg` and `typ` to be
-//! compared with what the key and the caller demand. Everything that offers a key of the sender's choice is refused (TK-24).
+//! compared with what the key and the caller demand. Everything that offers a key of the sender's choice is refused (TK-24); the
+//! one exception is a function of its own, [`verify_with_embedded_key`].
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::algorithm::Algorithm;
+use crate::jwk::Jwk;
 use crate::typ::Typ;
 use crate::verifying_key::VerifyingKey;
 use crate::{base64url, json};
@@ -37,6 +39,9 @@ pub enum JwsError {
     /// Another kind of token (TK-25).
     #[error("the token is of another type")]
     WrongTyp,
+    /// No `jwk` in the header of a proof, or one that is private, of another type than `alg` needs, or unsound (RFC 9449 §4.3).
+    #[error("the header carries no sound public key for its algorithm")]
+    BadEmbeddedKey,
     /// The signature is not of this key over these bytes.
     #[error("the signature does not verify")]
     BadSignature,
@@ -112,6 +117,43 @@ struct RawHeader {
 /// # Errors
 /// [`JwsError::TooLong`], [`JwsError::Malformed`], [`JwsError::UnsupportedAlgorithm`] or [`JwsError::ForbiddenHeader`].
 pub fn parse(token: &str) -> Result<Unverified<'_>, JwsError> {
+    let (header, unverified) = take_apart(token)?;
+    if header.jwk {
+        return Err(JwsError::ForbiddenHeader);
+    }
+    Ok(unverified)
+}
+
+/// Check a DPoP proof ([`Typ::DpopProof`]) with the public key in its own header (RFC 9449 §4.3 no. 2 to 7). It proves that
+/// the sender holds that key, and nothing about who the sender is: what the key may do is told by its thumbprint alone.
+///
+/// No other kind of token can be read this way, and no token read by [`parse`] may carry a key (TK-24).
+///
+/// # Errors
+/// As [`parse`]; [`JwsError::WrongTyp`]; [`JwsError::UnsupportedAlgorithm`] also for an algorithm that is not among
+/// `algorithms`; [`JwsError::BadEmbeddedKey`], [`JwsError::BadSignature`].
+pub fn verify_with_embedded_key(proof: &str, algorithms: &[Algorithm]) -> Result<SelfSigned, JwsError> {
+    #[derive(Deserialize)]
+    struct KeyOnly {
+        jwk: Jwk,
+    }
+
+    let (_, unverified) = take_apart(proof)?;
+    let algorithm = unverified.header.algorithm;
+    if !Typ::DpopProof.accepts(unverified.header.typ()) {
+        return Err(JwsError::WrongTyp);
+    }
+    if !algorithms.contains(&algorithm) {
+        return Err(JwsError::UnsupportedAlgorithm);
+    }
+    let header = proof.split_once('.').and_then(|(header, _)| base64url::decode(header)).ok_or(JwsError::Malformed)?;
+    let KeyOnly { jwk } = serde_json::from_slice(&header).map_err(|_| JwsError::BadEmbeddedKey)?;
+    let key = VerifyingKey::with_algorithm(&jwk, algorithm).map_err(|_| JwsError::BadEmbeddedKey)?;
+    let verified = unverified.verify(&key, Typ::DpopProof)?;
+    Ok(SelfSigned { thumbprint: jwk.thumbprint(), verified })
+}
+
+fn take_apart(token: &str) -> Result<(RawHeader, Unverified<'_>), JwsError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(JwsError::TooLong);
     }
@@ -119,20 +161,21 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwsError> {
     let (header, payload) = signed.split_once('.').ok_or(JwsError::Malformed)?;
     // A further dot would be in the payload, where base64url has none.
     let decode = |part| base64url::decode(part).ok_or(JwsError::Malformed);
-    let header = read_header(&decode(header)?)?;
-    Ok(Unverified { header, signed, payload: decode(payload)?, signature: decode(signature)? })
+    let mut raw = read_header(&decode(header)?)?;
+    let algorithm = raw.alg.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
+    let header = Header { algorithm, typ: raw.typ.take(), kid: raw.kid.take() };
+    Ok((raw, Unverified { header, signed, payload: decode(payload)?, signature: decode(signature)? }))
 }
 
-fn read_header(bytes: &[u8]) -> Result<Header, JwsError> {
+fn read_header(bytes: &[u8]) -> Result<RawHeader, JwsError> {
     if !json::is_strict_object(bytes) {
         return Err(JwsError::Malformed);
     }
     let raw: RawHeader = serde_json::from_slice(bytes).map_err(|_| JwsError::Malformed)?;
-    if raw.crit || raw.b64 || raw.jku || raw.jwk || raw.x5u || raw.x5c || raw.enc || raw.zip {
+    if raw.crit || raw.b64 || raw.jku || raw.x5u || raw.x5c || raw.enc || raw.zip {
         return Err(JwsError::ForbiddenHeader);
     }
-    let algorithm = raw.alg.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
-    Ok(Header { algorithm, typ: raw.typ, kid: raw.kid })
+    Ok(raw)
 }
 
 impl Unverified<'_> {
@@ -188,5 +231,28 @@ impl Verified {
 impl fmt::Debug for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified").finish_non_exhaustive()
+    }
+}
+
+/// A proof whose signature is of the very key in its header. From [`verify_with_embedded_key`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelfSigned {
+    thumbprint: String,
+    verified: Verified,
+}
+
+impl SelfSigned {
+    /// SHA-256 thumbprint of the key, base64url (RFC 7638).
+    #[must_use]
+    pub fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// The claims, as [`Verified::claims`].
+    ///
+    /// # Errors
+    /// [`JwsError::BadClaims`] when they are not one strict JSON object, or do not fit `T`.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, JwsError> {
+        self.verified.claims()
     }
 }

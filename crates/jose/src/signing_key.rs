@@ -37,7 +37,7 @@ struct Headers([String; Typ::ALL.len()]);
 
 impl Headers {
     fn get(&self, typ: Typ) -> &str {
-        let [access, id, logout, request, client, introspection] = &self.0;
+        let [access, id, logout, request, client, introspection, proof] = &self.0;
         match typ {
             Typ::AccessToken => access,
             Typ::IdToken => id,
@@ -45,6 +45,7 @@ impl Headers {
             Typ::RequestObject => request,
             Typ::ClientAuthentication => client,
             Typ::TokenIntrospection => introspection,
+            Typ::DpopProof => proof,
         }
     }
 }
@@ -119,7 +120,7 @@ impl SigningKey {
         let public = Jwk::new(algorithm, material);
         VerifyingKey::new(&public)?;
         let kid = public.thumbprint();
-        let headers = Headers(Typ::ALL.map(|typ| encoded_header(algorithm, &kid, typ)));
+        let headers = Headers(Typ::ALL.map(|typ| encoded_header(&public, algorithm, &kid, typ)));
         Ok(Self { kid, algorithm, private, public, pkcs8: Zeroizing::new(der.to_vec()), headers })
     }
 
@@ -147,7 +148,8 @@ impl SigningKey {
         &self.public
     }
 
-    /// Sign claims as a token of one kind: compact JWS (RFC 7515 §7.1).
+    /// Sign claims as a token of one kind: compact JWS (RFC 7515 §7.1). The header names the key by its id; that of a
+    /// [`Typ::DpopProof`] carries the public key itself (RFC 9449 §4.2).
     ///
     /// # Errors
     /// [`SignError::Claims`] when the claims do not serialise, [`SignError::Signature`] when the library fails.
@@ -196,9 +198,13 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// All three values are of our own alphabet, so nothing needs escaping.
-fn encoded_header(algorithm: Algorithm, kid: &str, typ: Typ) -> String {
-    let header = format!(r#"{{"alg":"{}","typ":"{}","kid":"{kid}"}}"#, algorithm.as_str(), typ.as_str());
+/// All values are of our own alphabet, so nothing needs escaping.
+fn encoded_header(public: &Jwk, algorithm: Algorithm, kid: &str, typ: Typ) -> String {
+    let key = match typ {
+        Typ::DpopProof => format!(r#""jwk":{}"#, public.required_members()),
+        _ => format!(r#""kid":"{kid}""#),
+    };
+    let header = format!(r#"{{"alg":"{}","typ":"{}",{key}}}"#, algorithm.as_str(), typ.as_str());
     let mut encoded = base64url::encode(header.as_bytes());
     encoded.push('.');
     encoded

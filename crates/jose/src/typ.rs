@@ -15,17 +15,21 @@ pub enum Typ {
     ClientAuthentication,
     /// `token-introspection+jwt`, RFC 9701 §5.
     TokenIntrospection,
+    /// `dpop+jwt`, RFC 9449 §4.2. The one kind that carries its own key: read with
+    /// [`verify_with_embedded_key`](crate::verify_with_embedded_key) and with nothing else.
+    DpopProof,
 }
 
 impl Typ {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AccessToken,
         Self::IdToken,
         Self::LogoutToken,
         Self::RequestObject,
         Self::ClientAuthentication,
         Self::TokenIntrospection,
+        Self::DpopProof,
     ];
 
     /// The value written into the header.
@@ -38,6 +42,7 @@ impl Typ {
             Self::RequestObject => "oauth-authz-req+jwt",
             Self::ClientAuthentication => "client-authentication+jwt",
             Self::TokenIntrospection => "token-introspection+jwt",
+            Self::DpopProof => "dpop+jwt",
         }
     }
 

@@ -181,6 +181,11 @@ fn tk_25_kinds_do_not_mix() {
     let (signing, verifying) = key(Algorithm::Es256);
     for made in Typ::ALL {
         let token = signing.sign(made, &json!({"sub": "a"})).unwrap();
+        if made == Typ::DpopProof {
+            // It carries a key: tests/embedded_key.rs.
+            assert_eq!(parse(&token).unwrap_err(), JwsError::ForbiddenHeader);
+            continue;
+        }
         for wanted in Typ::ALL {
             let result = parse(&token).unwrap().verify(&verifying, wanted);
             assert_eq!(result.is_ok(), made == wanted, "{made:?} as {wanted:?}");

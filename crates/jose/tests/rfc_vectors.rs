@@ -1,4 +1,5 @@
-//! The worked examples of the specifications: RFC 7515 A.2 and A.3, RFC 8037 A.3 and A.4, RFC 7638 §3.1.
+//! The worked examples of the specifications: RFC 7515 A.2 and A.3, RFC 7520 §4.1, RFC 8037 A.3 and A.4, RFC 7638 §3.1. That of
+//! RFC 9449 is in `embedded_key.rs`.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use brama_jose::{Algorithm, Jwk, JwsError, Typ, VerifyingKey, parse};
@@ -36,6 +37,26 @@ fn rfc_7515_a_3_es256() {
     let key = VerifyingKey::new(&jwk(r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#)).unwrap();
     let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
     check_joe(&key, &format!("eyJhbGciOiJFUzI1NiJ9.{PAYLOAD}.{signature}"));
+}
+
+/// The other signatures of RFC 7520 are PS384, ES512 and HS256, which we do not speak.
+#[test]
+fn rfc_7520_4_1_rs256() {
+    let key = jwk(
+        r#"{"kty":"RSA","kid":"bilbo.baggins@hobbiton.example","use":"sig","n":"n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw","e":"AQAB"}"#,
+    );
+    let key = VerifyingKey::with_algorithm(&key, Algorithm::Rs256).unwrap();
+    let head = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9";
+    let payload = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+    let signature = "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg";
+    let token = format!("{head}.{payload}.{signature}");
+    let unverified = parse(&token).unwrap();
+    assert_eq!(unverified.header().kid(), Some("bilbo.baggins@hobbiton.example"));
+    // A sentence again, not claims.
+    let verified = unverified.verify(&key, Typ::IdToken).unwrap();
+    assert_eq!(verified.claims::<serde_json::Value>(), Err(JwsError::BadClaims));
+    let changed = token.replace("SXTigJlzIGEg", "SXTigJlzIGFg");
+    assert_eq!(parse(&changed).unwrap().verify(&key, Typ::IdToken).unwrap_err(), JwsError::BadSignature);
 }
 
 #[test]

@@ -24,6 +24,8 @@ static SIGN_IN: LazyLock<Asset> =
     LazyLock::new(|| asset("sign-in", "js", SCRIPT, include_bytes!("../../../web/scripts/sign-in.js")));
 static CONTINUE: LazyLock<Asset> =
     LazyLock::new(|| asset("continue", "js", SCRIPT, include_bytes!("../../../web/scripts/continue.js")));
+static FORM_POST: LazyLock<Asset> =
+    LazyLock::new(|| asset("form-post", "js", SCRIPT, include_bytes!("../../../web/scripts/form-post.js")));
 static TIMES: LazyLock<Asset> =
     LazyLock::new(|| asset("times", "js", SCRIPT, include_bytes!("../../../web/scripts/times.js")));
 
@@ -41,8 +43,8 @@ pub fn icon() -> &'static Asset {
 
 /// The scripts. A page loads at most one, with its nonce.
 #[must_use]
-pub fn scripts() -> [&'static Asset; 3] {
-    [&SIGN_IN, &CONTINUE, &TIMES]
+pub fn scripts() -> [&'static Asset; 4] {
+    [&SIGN_IN, &CONTINUE, &FORM_POST, &TIMES]
 }
 
 /// Everything the server has to answer below `/assets/`. Any other path there is not found (WH-10).
@@ -56,6 +58,10 @@ pub(crate) fn sign_in_script() -> &'static str {
 
 pub(crate) fn continue_script() -> &'static str {
     &CONTINUE.path
+}
+
+pub(crate) fn form_post_script() -> &'static str {
+    &FORM_POST.path
 }
 
 pub(crate) fn times_script() -> &'static str {

@@ -26,6 +26,14 @@ pub(crate) fn may_link_to(address: &str) -> bool {
             }))
 }
 
+/// An address that a form may be posted to: the web.
+pub(crate) fn may_post_to(address: &str) -> bool {
+    plain_characters(address)
+        && address.split_once("://").is_some_and(|(scheme, rest)| {
+            !rest.is_empty() && ["https", "http"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
+        })
+}
+
 /// Browsers drop tabs and line ends inside addresses, which would hide a scheme.
 fn plain_characters(address: &str) -> bool {
     !address.chars().any(|c| c.is_control() || c.is_whitespace())

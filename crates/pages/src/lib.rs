@@ -10,26 +10,34 @@
 //! Whatever a person or an app wrote is escaped by the templates and isolated in `<bdi>` (WH-18).
 
 mod account;
+mod apps;
 mod assets;
 mod chrome;
 mod consent;
 mod continuation;
+mod device;
 mod error_page;
+mod hand_over;
 mod href;
 mod locale;
 mod moment;
 pub mod samples;
+mod select_account;
 mod sign_in;
 mod sign_out;
 mod text;
 
 pub use account::{Account, AccountNotice, SessionCard};
+pub use apps::{AccountApps, AppCard};
 pub use assets::{Asset, assets, icon, scripts, style};
 pub use chrome::{App, Chrome};
 pub use consent::Consent;
 pub use continuation::Continue;
+pub use device::{DeviceCode, DeviceConfirm, DeviceDone, DeviceProblem};
 pub use error_page::{ErrorKind, ErrorPage};
+pub use hand_over::{FormPost, Leave, Way};
 pub use locale::Locale;
+pub use select_account::SelectAccount;
 pub use sign_in::{SignIn, SignInProblem};
 pub use sign_out::{SignOut, SignedOut};
 pub use text::MessageError;

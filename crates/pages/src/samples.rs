@@ -1,8 +1,7 @@
 //! Every page in every state with made-up data, for tests, for screenshots and for those who edit `web/`.
 
 use crate::{
-    Account, AccountNotice, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale, RenderError, SessionCard,
-    SignIn, SignInProblem, SignOut, SignedOut,
+    Account, AccountApps, AccountNotice, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm, DeviceDone, DeviceProblem, ErrorKind, ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard, SignIn, SignInProblem, SignOut, SignedOut, Way,
 };
 
 /// Render every sample in one language: its name, which may serve as a file name, and its HTML.
@@ -23,6 +22,7 @@ pub fn all(locale: Locale) -> Result<Vec<(&'static str, String)>, RenderError> {
     let app = App { name: "Крамниця", domain: "shop.example.ua" };
     let mut pages = sign_in(chrome, app)?;
     pages.extend(consent(chrome, app)?);
+    pages.extend(device(chrome)?);
     pages.extend(ways_out(chrome, app)?);
     pages.extend(account(chrome)?);
     pages.extend(errors(chrome)?);
@@ -77,6 +77,11 @@ fn consent(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String
         redirect_host: "shop.example.ua",
         username: "olena@example.ua",
         scopes: &["openid", "profile", "email"],
+        before: &[],
+        resources: &[],
+        policy_uri: None,
+        tos_uri: None,
+        chosen_nothing: false,
         tx: "tx-0001",
         csrf: "csrf-0001",
     };
@@ -88,14 +93,72 @@ fn consent(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String
         client_verified: false,
         redirect_host: "127.0.0.1",
         scopes: &["openid", "offline_access", "orders:read"],
+        resources: &["https://a-very-long-name.of-an-api.example.com/v1/with/a/path"],
+        policy_uri: Some("https://apps.example.com/policy"),
+        tos_uri: Some("https://apps.example.com/terms"),
         chrome: verified.chrome,
         ..verified
     };
-    Ok(vec![("consent", verified.render()?), ("consent-unverified", unverified.render()?)])
+    let more = Consent { scopes: &["email"], before: &["openid", "profile"], ..verified };
+    let nothing = Consent { chosen_nothing: true, scopes: &["orders:read", "orders:write"], ..verified };
+    let select = SelectAccount {
+        chrome: Chrome { path: "/select-account", ..verified.chrome },
+        app,
+        name: "Олена Дʼяченко",
+        username: "olena@example.ua",
+        tx: "tx-0001",
+        csrf: "csrf-0001",
+    };
+    Ok(vec![
+        ("consent", verified.render()?),
+        ("consent-unverified", unverified.render()?),
+        ("consent-more", more.render()?),
+        ("consent-chosen-nothing", nothing.render()?),
+        ("select-account", select.render()?),
+        ("select-account-nameless", SelectAccount { name: select.username, ..select }.render()?),
+    ])
+}
+
+fn device(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
+    let chrome = Chrome { path: "/device", ..chrome };
+    let page = |problem, user_code| DeviceCode { chrome, csrf: "csrf-0001", user_code, problem };
+    let confirm = DeviceConfirm {
+        chrome: Chrome { path: "/device/confirm", hidden: &[("user_code", "WDJB-MJHT")], ..chrome },
+        csrf: "csrf-0001",
+        user_code: "WDJB-MJHT",
+        app: App { name: "Кіно на телевізорі", domain: "" },
+        username: "olena@example.ua",
+        scopes: &["openid", "profile", "offline_access"],
+        resources: &[],
+        address: "192.0.2.10",
+        same_address: true,
+        requested_at: "2026-11-22T14:05:33Z",
+    };
+    let elsewhere = DeviceConfirm {
+        app: App { name: "Дуже довга назва застосунку, яку хтось вигадав без жодної потреби", domain: "" },
+        resources: &["https://a-very-long-name.of-an-api.example.com/v1/with/a/path"],
+        address: "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
+        same_address: false,
+        ..confirm
+    };
+    Ok(vec![
+        ("device", page(None, "").render()?),
+        ("device-prefilled", page(None, "WDJB-MJHT").render()?),
+        ("device-empty", page(Some(DeviceProblem::Empty), "").render()?),
+        ("device-wrong", page(Some(DeviceProblem::Wrong), "wdjb").render()?),
+        ("device-too-many", page(Some(DeviceProblem::TooMany { wait_seconds: 290 }), "wdjb").render()?),
+        ("device-expired", page(Some(DeviceProblem::Expired), "").render()?),
+        ("device-confirm", confirm.render()?),
+        ("device-confirm-elsewhere", elsewhere.render()?),
+        ("device-allowed", DeviceDone { chrome, allowed: true }.render()?),
+        ("device-denied", DeviceDone { chrome, allowed: false }.render()?),
+    ])
 }
 
 fn ways_out(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, String)>, RenderError> {
     let target = "https://shop.example.ua/callback?code=sample&state=sample&iss=https%3A%2F%2Fid.example.ua";
+    let fields = &[("error", "invalid_scope"), ("state", "\"><script>"), ("iss", "https://id.example.ua")];
+    let leave = Leave { chrome, app, way: Way::Link(target), code: "B2118" };
     let sign_out = SignOut {
         chrome: Chrome { path: "/sign-out", ..chrome },
         app: Some(app),
@@ -110,6 +173,9 @@ fn ways_out(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, Strin
     };
     Ok(vec![
         ("continue", Continue { chrome, app: Some(app), target }.render()?),
+        ("form-post", FormPost { chrome, app, action: "https://shop.example.ua/callback", fields }.render()?),
+        ("leave", leave.render()?),
+        ("leave-form", Leave { way: Way::Form { action: "https://shop.example.ua/callback", fields }, ..leave }.render()?),
         ("continue-here", Continue { chrome, app: None, target: "/account" }.render()?),
         ("sign-out", sign_out.render()?),
         ("sign-out-alone", SignOut { app: None, fields: &[], ..sign_out }.render()?),
@@ -140,6 +206,28 @@ fn account(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderErro
             apps: Vec::new(),
         },
     ];
+    let at_apps = Chrome { path: "/account/apps", ..chrome };
+    let shop = AppCard {
+        id: "shop-web",
+        name: "Крамниця",
+        domain: "shop.example.ua",
+        verified: true,
+        scopes: vec!["openid", "profile", "offline_access"],
+        resources: Vec::new(),
+        since: "2026-11-01T19:40:12Z",
+        used_at: Some("2026-11-22T14:05:33Z"),
+    };
+    let stranger = AppCard {
+        id: "dyn-0001",
+        name: "Дуже довга назва застосунку, яку хтось вигадав без жодної потреби",
+        domain: "a-very-long-subdomain-of-an-unknown-application.apps.example.com",
+        verified: false,
+        scopes: vec!["openid", "orders:read"],
+        resources: vec!["https://a-very-long-name.of-an-api.example.com/v1/with/a/path"],
+        used_at: None,
+        ..shop.clone()
+    };
+    let apps = [stranger, shop];
     let current = sessions.get(..1).unwrap_or_default();
     let page = |sessions, notice| Account {
         chrome,
@@ -158,6 +246,8 @@ fn account(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderErro
             "account-already-ended",
             Account { email: None, ..page(&sessions, Some(AccountNotice::AlreadyEnded)) }.render()?,
         ),
+        ("account-apps", AccountApps { chrome: at_apps, csrf: "csrf-0001", apps: &apps, withdrawn: false }.render()?),
+        ("account-apps-none", AccountApps { chrome: at_apps, csrf: "csrf-0001", apps: &[], withdrawn: true }.render()?),
         ("account-theft", page(&sessions, Some(AccountNotice::TokenTheft)).render()?),
     ])
 }

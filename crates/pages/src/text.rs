@@ -25,6 +25,7 @@ macro_rules! bundle {
                     include_str!(concat!("../../../web/locales/", $folder, "/common.ftl")),
                     include_str!(concat!("../../../web/locales/", $folder, "/sign-in.ftl")),
                     include_str!(concat!("../../../web/locales/", $folder, "/consent.ftl")),
+                    include_str!(concat!("../../../web/locales/", $folder, "/device.ftl")),
                     include_str!(concat!("../../../web/locales/", $folder, "/account.ftl")),
                     include_str!(concat!("../../../web/locales/", $folder, "/error.ftl")),
                 ],
@@ -36,7 +37,7 @@ macro_rules! bundle {
 static UK: LazyLock<FluentBundle<FluentResource>> = bundle!(Locale::Uk, "uk");
 static EN: LazyLock<FluentBundle<FluentResource>> = bundle!(Locale::En, "en");
 
-fn bundle(locale: Locale, sources: [&str; 5]) -> FluentBundle<FluentResource> {
+fn bundle(locale: Locale, sources: [&str; 6]) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![locale.language()]);
     for source in sources {
         // A file with a mistake still gives its good messages; the tests refuse the mistake.

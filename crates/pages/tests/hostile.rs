@@ -4,8 +4,7 @@
 mod support;
 
 use brama_pages::{
-    Account, App, Chrome, Consent, Continue, ErrorKind, ErrorPage, Locale, RenderError, SessionCard, SignIn,
-    SignInProblem, SignOut, SignedOut,
+    Account, AccountApps, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm, DeviceProblem, ErrorKind, ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard, SignIn, SignInProblem, SignOut, SignedOut, Way,
 };
 use support::{Element, elements};
 
@@ -41,6 +40,15 @@ fn wh18_addresses_that_run_code_are_refused() {
     let code = "javascript:alert(1)";
     let page = Continue { chrome: chrome(), app: None, target: code };
     assert!(matches!(page.render(), Err(RenderError::Target)));
+    let app = App { name: "Shop", domain: "shop.example" };
+    for action in [code, "com.example.app:/cb", "/consent", "data:text/html,x", ""] {
+        let post = FormPost { chrome: chrome(), app, action, fields: &[] };
+        assert!(matches!(post.render(), Err(RenderError::Target)), "AZ-32: {action}");
+        let leave = Leave { chrome: chrome(), app, way: Way::Form { action, fields: &[] }, code: "B2118" };
+        assert!(matches!(leave.render(), Err(RenderError::Target)), "{action}");
+    }
+    let leave = Leave { chrome: chrome(), app, way: Way::Link(code), code: "B2118" };
+    assert!(matches!(leave.render(), Err(RenderError::Target)));
     let framed = Chrome { support_url: Some(code), ..chrome() };
     let out = SignedOut { chrome: framed, app: None, back_url: Some(code) }.render().unwrap();
     assert!(!out.contains("javascript"));
@@ -102,6 +110,16 @@ fn hostile_pages(chrome: Chrome<'_>, app: App<'_>, words: &str) -> Vec<String> {
         method: words,
         apps: vec![words.to_owned()],
     };
+    let card = AppCard {
+        id: words,
+        name: words,
+        domain: words,
+        verified: false,
+        scopes: vec![words],
+        resources: vec![words],
+        since: words,
+        used_at: Some(words),
+    };
     let pairs = [(words, words)];
     let chrome = Chrome { hidden: &pairs, ..chrome };
     vec![
@@ -122,9 +140,36 @@ fn hostile_pages(chrome: Chrome<'_>, app: App<'_>, words: &str) -> Vec<String> {
             client_verified: false,
             redirect_host: words,
             username: words,
-            scopes: &[words],
+            scopes: &[words, "openid"],
+            before: &[words],
+            resources: &[words],
+            policy_uri: Some(words),
+            tos_uri: Some("https://a/\"><script>"),
+            chosen_nothing: true,
             tx: words,
             csrf: words,
+        }
+        .render()
+        .unwrap(),
+        SelectAccount { chrome, app, name: words, username: words, tx: words, csrf: words }.render().unwrap(),
+        AccountApps { chrome, csrf: words, apps: &[card], withdrawn: true }.render().unwrap(),
+        FormPost { chrome, app, action: "https://a/\"><script>", fields: &pairs }.render().unwrap(),
+        Leave { chrome, app, way: Way::Link("https://a/\"><script>"), code: words }.render().unwrap(),
+        Leave { chrome, app, way: Way::Form { action: "https://a/?\"><script>", fields: &pairs }, code: words }
+            .render()
+            .unwrap(),
+        DeviceCode { chrome, csrf: words, user_code: words, problem: Some(DeviceProblem::Wrong) }.render().unwrap(),
+        DeviceConfirm {
+            chrome,
+            csrf: words,
+            user_code: words,
+            app,
+            username: words,
+            scopes: &[words],
+            resources: &[words],
+            address: words,
+            same_address: true,
+            requested_at: words,
         }
         .render()
         .unwrap(),

@@ -63,6 +63,12 @@ fn t6_no_third_party_and_forms_stay_here() {
             match element.name.as_str() {
                 "link" => assert!(paths.contains(element.get("href").unwrap()), "{name}"),
                 "img" | "iframe" | "object" | "embed" => assert_eq!(element.name, "", "{name}"),
+                // The answer to an app is the one form that leaves (AZ-32).
+                "form" if element.get("id") == Some("respond") => {
+                    assert!(element.get("action").unwrap().starts_with("https://"), "{name}");
+                    assert_eq!(element.get("method"), Some("post"), "{name}");
+                    assert_eq!(element.get("accept-charset"), Some("utf-8"), "{name}");
+                }
                 "form" => {
                     assert!(element.get("action").unwrap().starts_with('/'), "{name}");
                     let languages = element.get("class") == Some("languages");
@@ -73,7 +79,7 @@ fn t6_no_third_party_and_forms_stay_here() {
             }
         }
         let csrf = elements.iter().filter(|e| e.get("name") == Some("csrf")).count();
-        let posts = elements.iter().filter(|e| e.get("method") == Some("post")).count();
+        let posts = elements.iter().filter(|e| e.get("method") == Some("post") && e.get("id") != Some("respond")).count();
         assert_eq!(csrf, posts, "{name}: every POST form has its token (WH-11)");
     });
 }
@@ -81,7 +87,7 @@ fn t6_no_third_party_and_forms_stay_here() {
 /// F2, F4, UX-2: the autocomplete table, and nothing that gets in the way of managers and paste.
 #[test]
 fn f2_f4_fields() {
-    let table = BTreeMap::from([("username", "username webauthn"), ("password", "current-password")]);
+    let table = BTreeMap::from([("username", "username webauthn"), ("password", "current-password"), ("user_code", "off")]);
     every(|name, _, _, elements| {
         for element in elements.iter().filter(|element| element.name == "input") {
             let field = element.get("name").unwrap();
@@ -141,8 +147,9 @@ fn a1_structure() {
 fn a3_problems() {
     every(|name, locale, _, elements| {
         let calm = ["sign-in", "sign-in-development", "sign-in-reauthenticate", "sign-in-reauthenticate-account"];
-        let form = name.starts_with("sign-in") && !calm.contains(&name);
-        let problem = form || name.starts_with("error-");
+        let of_device = ["device-empty", "device-wrong", "device-too-many", "device-expired"];
+        let form = (name.starts_with("sign-in") && !calm.contains(&name)) || of_device.contains(&name);
+        let problem = form || name.starts_with("error-") || name.starts_with("leave");
         let word = if locale == Locale::Uk { "Помилка: " } else { "Error: " };
         let title = &elements.iter().find(|e| e.name == "title").unwrap().text;
         assert_eq!(title.starts_with(word), problem, "{name}: {title}");
@@ -156,6 +163,7 @@ fn a3_problems() {
         let wrong: Vec<&str> =
             elements.iter().filter(|e| e.get("aria-invalid").is_some()).filter_map(|e| e.get("name")).collect();
         let expected: &[&str] = match name {
+            "device-empty" | "device-wrong" => &["user_code"],
             "sign-in-empty-username" => &["username"],
             "sign-in-empty-password" => &["password"],
             "sign-in-empty-both" | "sign-in-wrong-pair" | "sign-in-wrong-layout" => &["username", "password"],
@@ -234,8 +242,8 @@ fn t1_consent_says_who_and_weighs_evenly() {
         let html = sample(Locale::En, name);
         let page = elements(&html);
         let decisions: Vec<&Element> = page.iter().filter(|e| e.get("name") == Some("decision")).collect();
-        assert_eq!(decisions.len(), 2);
-        assert_eq!((decisions[0].get("value"), decisions[1].get("value")), (Some("allow"), Some("deny")));
+        let values: Vec<_> = decisions.iter().map(|e| e.get("value").unwrap()).collect();
+        assert_eq!(values, ["allow", "deny", "allow_chosen"]);
         assert_eq!(decisions[0].get("class"), decisions[1].get("class"));
         assert!(page.iter().all(|e| e.get("autofocus").is_none()));
         assert!(html.contains("<bdi>olena@example.ua</bdi>"));
@@ -262,4 +270,61 @@ fn gzip(body: &[u8]) -> usize {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap().len()
+}
+
+/// EP-23, DEVICE-04: the question shows the code, the app, what is asked for, from where and when; both answers weigh the
+/// same, and the code is asked for again even where a link brought it along.
+#[test]
+fn ep23_the_question_about_a_device_says_what_is_needed_to_judge_it() {
+    for name in ["device-confirm", "device-confirm-elsewhere"] {
+        let html = sample(Locale::En, name);
+        let page = elements(&html);
+        assert!(html.contains("id=\"shown-code\"><bdi>WDJB-MJHT</bdi>"), "{name}");
+        let decisions: Vec<&Element> = page.iter().filter(|e| e.get("name") == Some("decision")).collect();
+        assert_eq!((decisions[0].get("value"), decisions[1].get("value")), (Some("allow"), Some("deny")));
+        assert_eq!(decisions[0].get("class"), decisions[1].get("class"));
+        assert!(page.iter().all(|e| e.get("autofocus").is_none() && e.name != "script"));
+        assert!(html.contains("<bdi>olena@example.ua</bdi>") && html.contains("2026-11-22T14:05:33Z"));
+        assert!(html.contains("Did you start this yourself, on a device that you hold or see?"));
+        assert_eq!(html.contains("the same address as yours"), name == "device-confirm");
+    }
+    assert!(sample(Locale::En, "device-confirm").contains("<bdi>192.0.2.10</bdi>"));
+    let prefilled = elements(&sample(Locale::En, "device-prefilled"));
+    let field = prefilled.iter().find(|e| e.get("name") == Some("user_code")).unwrap();
+    assert_eq!((field.get("type"), field.get("value")), (Some("text"), Some("WDJB-MJHT")));
+    assert!(prefilled.iter().any(|e| e.get("type") == Some("submit")));
+}
+
+/// AZ-32: the answer is sent by script, with a button where there is none; AZ-13: nothing goes on by itself.
+#[test]
+fn az13_az32_ways_to_the_app() {
+    let post = elements(&sample(Locale::En, "form-post"));
+    assert_eq!(post.iter().filter(|e| e.name == "script").count(), 1);
+    let fields: Vec<_> = post.iter().filter(|e| e.get("type") == Some("hidden")).map(|e| e.get("name").unwrap()).collect();
+    assert_eq!(fields, ["error", "state", "iss"]);
+    assert!(post.iter().any(|e| e.get("value") == Some("\"><script>")));
+    for name in ["leave", "leave-form"] {
+        let html = sample(Locale::En, name);
+        let page = elements(&html);
+        assert!(page.iter().all(|e| e.name != "script" && e.get("http-equiv").is_none()), "{name}");
+        assert!(html.contains("Go on to <bdi>shop.example.ua</bdi>"), "{name}");
+    }
+}
+
+/// UX-7: nothing is ticked, part of it is as easy to choose as all of it, and what cannot be left out has no box.
+#[test]
+fn ux7_nothing_is_chosen_beforehand() {
+    for (name, boxes) in [
+        ("consent", &["profile", "email"][..]),
+        ("consent-unverified", &["offline_access", "orders:read"]),
+        ("consent-more", &["email"]),
+    ] {
+        let page = elements(&sample(Locale::En, name));
+        let ticks: Vec<&Element> = page.iter().filter(|e| e.get("type") == Some("checkbox")).collect();
+        assert!(ticks.iter().all(|e| e.get("checked").is_none()), "{name}");
+        assert_eq!(ticks.iter().map(|e| e.get("value").unwrap()).collect::<Vec<_>>(), boxes, "{name}");
+        let decisions: Vec<&Element> = page.iter().filter(|e| e.get("name") == Some("decision")).collect();
+        assert_eq!(decisions[0].get("class"), decisions[1].get("class"), "{name}");
+        assert!(page.iter().all(|e| e.get("autofocus").is_none()), "{name}");
+    }
 }

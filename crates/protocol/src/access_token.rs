@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dpop::Confirmation;
+use crate::id::GrantId;
+
 /// `aud`: one resource as text, several as a list. RFC 7519 §4.1.3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -66,6 +69,23 @@ pub struct AccessTokenClaims {
     /// The session at this server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// The key that whoever sends the token has to prove; absent for bearer tokens. RFC 9449 §6.1; TK-7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+impl AccessTokenClaims {
+    /// How the token is sent: `token_type` of the token response and of introspection. RFC 9449 §5.
+    #[must_use]
+    pub fn token_type(&self) -> &'static str {
+        if self.cnf.is_some() { "DPoP" } else { "Bearer" }
+    }
+
+    /// The grant the token came from; none for a machine's.
+    #[must_use]
+    pub fn grant(&self) -> Option<GrantId> {
+        self.jti.split_once('.').and_then(|(grant, _)| grant.parse().ok())
+    }
 }
 
 #[cfg(test)]

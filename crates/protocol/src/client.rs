@@ -269,6 +269,26 @@ pub enum IdTokenAlgorithm {
     ES256,
     /// RSA PKCS#1 v1.5, for clients that know nothing else.
     RS256,
+    /// Ed25519, by the name that clients know.
+    EdDSA,
+    /// RSA PSS.
+    PS256,
+}
+
+impl IdTokenAlgorithm {
+    /// All of them; which ones a server has keys for is the operator's choice.
+    pub const ALL: [Self; 4] = [Self::ES256, Self::RS256, Self::EdDSA, Self::PS256];
+
+    /// Its registered name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ES256 => "ES256",
+            Self::RS256 => "RS256",
+            Self::EdDSA => "EdDSA",
+            Self::PS256 => "PS256",
+        }
+    }
 }
 
 /// A registered app.

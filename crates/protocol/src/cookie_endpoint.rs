@@ -87,6 +87,20 @@ impl Provenance<'_> {
             (None, None) => refused("Sec-Fetch-Mode without Sec-Fetch-Site"),
         }
     }
+
+    /// The origin of a script on another site that calls us itself, without cookies: `fetch()` with CORS, and nothing else. It
+    /// is not necessarily listed by anybody.
+    #[must_use]
+    pub fn cross_site_script(&self, own: &Origin) -> Option<Origin> {
+        let origin = Origin::parse(self.origin?)?;
+        let fetches = matches!(self.mode, None | Some("cors")) && matches!(self.dest, None | Some("empty"));
+        let elsewhere = match self.site {
+            Some(site) => site == "cross-site",
+            // Browsers without Fetch Metadata: one host is one site.
+            None => !origin.same_host(own),
+        };
+        (fetches && elsewhere && self.purpose.is_none()).then_some(origin)
+    }
 }
 
 #[cfg(test)]
@@ -159,5 +173,27 @@ mod tests {
             admit(Some("https://id.example.com:8443"), None, None, None, None),
             script("https://id.example.com:8443", true)
         );
+    }
+
+    #[test]
+    fn design5_a_script_on_another_site_is_known_by_its_origin() {
+        let of = |origin, site, mode, dest| {
+            let from = Provenance { origin, site, mode, dest, purpose: None };
+            from.cross_site_script(&own()).map(|origin| origin.to_string())
+        };
+        let (spa, cors, empty) = (Some("https://spa.example.org"), Some("cors"), Some("empty"));
+        for site in [Some("cross-site"), None] {
+            assert_eq!(of(spa, site, cors, empty).as_deref(), spa);
+        }
+        for (origin, site, mode, dest) in [
+            (None, Some("cross-site"), cors, empty),
+            (Some("null"), Some("cross-site"), cors, empty),
+            (spa, Some("same-site"), cors, empty),
+            (spa, Some("cross-site"), Some("navigate"), Some("document")),
+            (spa, Some("cross-site"), Some("no-cors"), empty),
+            (Some("https://id.example.com"), None, cors, empty),
+        ] {
+            assert_eq!(of(origin, site, mode, dest), None, "{origin:?} {site:?} {mode:?}");
+        }
     }
 }

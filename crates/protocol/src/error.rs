@@ -75,7 +75,7 @@ rows! {
     /// A challenge that is no SHA-256. AZ-25.
     CHALLENGE_SYNTAX = "B2116" 400 "invalid_request" "code_challenge is not 43 characters of base64url";
     /// A response mode that is not offered. AZ-31.
-    RESPONSE_MODE = "B2117" 400 "invalid_request" "response_mode is not supported; leave it out or use query";
+    RESPONSE_MODE = "B2117" 400 "invalid_request" "response_mode is not supported; leave it out or use query or form_post";
     /// Nothing of the requested scope can be granted.
     AUTHORIZE_SCOPE = "B2118" 400 "invalid_scope" "None of the requested scopes is allowed for this client";
     /// `prompt` has an unknown value or combines `none`.
@@ -85,7 +85,7 @@ rows! {
     /// `request` is not offered.
     REQUEST_OBJECT = "B2121" 400 "request_not_supported" "The request parameter is not supported";
     /// `request_uri` is not offered, and is never fetched.
-    REQUEST_URI = "B2122" 400 "request_uri_not_supported" "The request_uri parameter is not supported";
+    REQUEST_URI = "B2122" 400 "request_uri_not_supported" "Only a request_uri of the PAR endpoint is supported";
     /// `registration` is not offered.
     REGISTRATION = "B2123" 400 "registration_not_supported" "The registration parameter is not supported";
     /// A parameter is too long.
@@ -96,12 +96,32 @@ rows! {
     AUTHORIZATION_DETAILS = "B2126" 400 "invalid_authorization_details" "authorization_details is not supported";
     /// `id_token_hint` is no ID token of ours.
     ID_TOKEN_HINT = "B2127" 400 "invalid_request" "id_token_hint is not an ID token of this server";
+    /// `response_mode=form_post` to an address that no browser posts forms to. AZ-32.
+    FORM_POST_TARGET = "B2134" 400 "invalid_request" "response_mode=form_post needs an https or loopback redirect_uri";
+    /// A `request_uri` of ours that is unknown, expired, used or another client's. Standards §1.2; EP-3 to EP-5.
+    PUSHED_REQUEST = "B2135" 400 "invalid_request_uri" "The pushed request is unknown, expired, already used or belongs to another client; go back to the app and start again";
+    /// The request has to be pushed. RFC 9126 §5, §6; EP-6.
+    PUSH_REQUIRED = "B2136" 400 "invalid_request" "This client has to push its authorization requests to the PAR endpoint first";
+    /// `claims` is not what OpenID Core §5.5 says.
+    CLAIMS = "B2137" 400 "invalid_request" "claims is not a JSON object as OpenID Connect Core 5.5 defines it, or it is too long";
+    /// `dpop_jkt` is no thumbprint, or not that of the proof. RFC 9449 §10.
+    DPOP_JKT = "B2138" 400 "invalid_request" "dpop_jkt is not the SHA-256 thumbprint of a key in base64url, or not that of the DPoP proof";
+    /// The strength of sign-in that is essential cannot be had. RFC 9470 §5; OpenID Core §5.5.1.1.
+    ACR_UNMET = "B2139" 400 "unmet_authentication_requirements" "The requested authentication context class cannot be met";
+    /// `prompt=none`, and a stronger sign-in is needed.
+    INTERACTION_REQUIRED = "B2140" 400 "interaction_required" "The user has to do something on a page first";
+    /// `prompt=none`, and somebody else than `login_hint` names is signed in.
+    ACCOUNT_SELECTION_REQUIRED = "B2141" 400 "account_selection_required" "The user has to choose an account";
     /// The user said no.
     DENIED = "B2130" 400 "access_denied" "The request was denied";
     /// `prompt=none`, and nobody is signed in.
     LOGIN_REQUIRED = "B2131" 400 "login_required" "The user has to sign in";
     /// `prompt=none`, and consent is needed.
     CONSENT_REQUIRED = "B2132" 400 "consent_required" "The user has to give consent";
+
+    // Pushed authorization requests.
+    /// `request_uri` in a pushed request. RFC 9126 §2.1; EP-2.
+    PUSHED_REQUEST_URI = "B3160" 400 "invalid_request" "A pushed request cannot have a request_uri";
 
     // Token endpoint.
     /// Not a form. TE-1.
@@ -114,8 +134,16 @@ rows! {
     SEVERAL_AUTHENTICATIONS = "B3104" 400 "invalid_request" "Use one way of client authentication, and the same client_id everywhere";
     /// `code_verifier` is malformed. AZ-25.
     VERIFIER_SYNTAX = "B3105" 400 "invalid_request" "code_verifier is not 43 to 128 unreserved characters";
+    /// No verifier for a code that has a challenge. TE-20.
+    VERIFIER_MISSING = "B3161" 400 "invalid_request" "code_verifier is missing";
+    /// A verifier for a code without a challenge. RFC 9700 §4.8.2; TE-20.
+    VERIFIER_WITHOUT_CHALLENGE = "B3162" 400 "invalid_request" "code_verifier was sent for a code that was asked for without code_challenge";
     /// Unknown client, wrong or missing credentials. TE-3, TE-5, TE-9: one answer for all.
     CLIENT_UNAUTHENTICATED = "B3110" 401 "invalid_client" "The client is unknown or did not authenticate as registered";
+    /// Too many failures to authenticate from there. TE-9.
+    CLIENT_TOO_MANY = "B3111" 429 "temporarily_unavailable" "Too many failed client authentications from this address; wait as long as Retry-After says";
+    /// The address of a client's keys does not answer, and there are none in memory. TE-17.
+    CLIENT_KEYS_AWAY = "B3112" 503 "temporarily_unavailable" "The keys at the jwks_uri of the client cannot be fetched; try again when Retry-After says";
     /// A grant type that is not offered. TE-37.
     GRANT_TYPE = "B3120" 400 "unsupported_grant_type" "This grant type is not supported";
     /// A grant type that this client may not use. TE-32, TE-37.
@@ -143,6 +171,32 @@ rows! {
     /// A resource that was not granted. TE-29.
     TOKEN_TARGET = "B3151" 400 "invalid_target" "The resource is not one that this client may ask for";
 
+    // The device grant. RFC 8628 §3.5.
+    /// The person has not decided yet. EP-22.
+    AUTHORIZATION_PENDING = "B3320" 400 "authorization_pending" "Nobody has decided yet; poll again after the interval";
+    /// Likewise, and the device polls too fast. EP-22.
+    SLOW_DOWN = "B3321" 400 "slow_down" "Polled too fast; wait five seconds more between polls from now on";
+    /// The person said no.
+    DEVICE_DENIED = "B3322" 400 "access_denied" "The request was denied";
+    /// Nobody decided in time.
+    DEVICE_EXPIRED = "B3323" 400 "expired_token" "The device code has expired; ask for a new one";
+    /// The device code is none of ours, or another client's. EP-22.
+    DEVICE_UNKNOWN = "B3324" 400 "invalid_grant" "The device code is unknown or was issued to another client";
+    /// The device code was redeemed before. EP-22.
+    DEVICE_SPENT = "B3325" 400 "invalid_grant" "The device code was used before";
+
+    // DPoP at the token endpoint. RFC 9449 §5, §8, §10.
+    /// The proof fails one of its checks.
+    DPOP_PROOF = "B3340" 400 "invalid_dpop_proof" "The DPoP proof does not fit this request";
+    /// The client's tokens are bound, and there is no proof. TE-22.
+    DPOP_MISSING = "B3341" 400 "invalid_dpop_proof" "This client has to send a DPoP proof";
+    /// No nonce of ours in the proof, or an old one. RS-12.
+    DPOP_NONCE = "B3342" 400 "use_dpop_nonce" "Send a new DPoP proof with the nonce of the DPoP-Nonce header";
+    /// The code was asked for by another key. TE-22.
+    CODE_OTHER_KEY = "B3343" 400 "invalid_grant" "The code is bound to another key than the DPoP proof shows";
+    /// The refresh token is bound to another key. TE-25.
+    REFRESH_OTHER_KEY = "B3344" 400 "invalid_grant" "The refresh token is bound to another key than the DPoP proof shows";
+
     // Protected resources of this server.
     /// The token does not open this. RS-4.
     TOKEN_INVALID = "B3201" 401 "invalid_token" "The access token is missing, expired, revoked or not for this resource";
@@ -150,8 +204,60 @@ rows! {
     NO_TOKEN = "B3203" 401 "login_required" "Send an access token: Authorization: Bearer ...";
     /// Two tokens, or something that is none. RS-2.
     TOKEN_MALFORMED = "B3204" 400 "invalid_request" "Send one access token in one Authorization header";
+    /// The proof beside a bound token fails one of its checks, or is missing. RFC 9449 §7.1; RS-11.
+    RESOURCE_PROOF = "B3350" 401 "invalid_dpop_proof" "The DPoP proof is missing or does not fit this request and its token";
+    /// No nonce of ours in the proof, or an old one. RFC 9449 §9; RS-12.
+    RESOURCE_NONCE = "B3351" 401 "use_dpop_nonce" "Send a new DPoP proof with the nonce of the DPoP-Nonce header";
+    /// A bound token as a bearer token, an unbound one with a proof, or another key. RS-10.
+    TOKEN_BINDING = "B3352" 401 "invalid_token" "The access token is bound to a key that this request does not prove, or it is not bound at all";
     /// The token lacks a scope. RS-4, EP-40.
     SCOPE_SHORT = "B3202" 403 "insufficient_scope" "The access token lacks a required scope";
+
+    // Apps that register themselves. RFC 7591 §3.2.2; RFC 7592 §2; RG-14, RG-17.
+    /// Not JSON, or members of the wrong type.
+    REGISTRATION_JSON = "B3401" 400 "invalid_client_metadata" "Send the client metadata as one JSON object with Content-Type: application/json";
+    /// A redirect URI that nobody may register. RG-13, AZ-7.
+    REGISTRATION_REDIRECT_URI = "B3402" 400 "invalid_redirect_uri" "A redirect URI cannot be registered: https for web apps; https, loopback or a private-use scheme with a period for native apps; no fragment";
+    /// A redirect URI at a host that the operator did not list.
+    REGISTRATION_HOST = "B3403" 400 "invalid_redirect_uri" "Apps may not register redirect URIs at this host here";
+    /// The way of authentication is not offered. TE-3, RG-10.
+    REGISTRATION_AUTH_METHOD = "B3404" 400 "invalid_client_metadata" "This token_endpoint_auth_method is not offered to apps that register themselves";
+    /// A grant or response type that is not offered. RG-10, RG-12.
+    REGISTRATION_GRANT = "B3405" 400 "invalid_client_metadata" "These grant_types and response_types are not offered to apps that register themselves, or do not fit each other";
+    /// None of the scopes may be registered.
+    REGISTRATION_SCOPE = "B3406" 400 "invalid_client_metadata" "None of these scopes is offered to apps that register themselves";
+    /// `jwks` and `jwks_uri` at once, or keys that are none. RG-2.
+    REGISTRATION_KEYS = "B3407" 400 "invalid_client_metadata" "jwks has to be a JWK set of public keys, or jwks_uri an https address; not both";
+    /// A name or a link that would mislead people. RG-15.
+    REGISTRATION_SHOWN = "B3408" 400 "invalid_client_metadata" "client_name or a link cannot be shown: links are https at the host of a redirect URI, and names may not hide characters or imitate another app";
+    /// A subject type, algorithm or encryption that is not offered.
+    REGISTRATION_NOT_OFFERED = "B3409" 400 "invalid_client_metadata" "The metadata ask for a subject type, an algorithm or an encryption that this server does not offer";
+    /// `sector_identifier_uri` does not list the redirect URIs. OpenID Registration §5.
+    REGISTRATION_SECTOR = "B3410" 400 "invalid_client_metadata" "sector_identifier_uri has to lead to a JSON list with every redirect URI";
+    /// Parts that do not fit each other. RG-2.
+    REGISTRATION_METADATA = "B3411" 400 "invalid_client_metadata" "The metadata contradict each other";
+    /// As many apps as the operator allows.
+    REGISTRATION_FULL = "B3412" 403 "access_denied" "No more apps can register here; ask whoever runs this server";
+    /// No initial access token where one is needed. RG-10.
+    INITIAL_TOKEN_MISSING = "B3413" 401 "access_denied" "Registering needs an initial access token: Authorization: Bearer ...";
+    /// An initial access token that is unknown, expired or used up. RG-14.
+    INITIAL_TOKEN = "B3414" 401 "invalid_token" "The initial access token is unknown, expired or used up";
+    /// No token of this registration. One answer for an unknown client and for another one's token. RG-17.
+    REGISTRATION_TOKEN = "B3415" 401 "invalid_token" "The registration access token does not open this registration";
+    /// The operator has switched the client off. RG-17.
+    REGISTRATION_FORBIDDEN = "B3416" 403 "access_denied" "This app was switched off by whoever runs this server";
+    /// An update that names another client, another secret, or what only the server says. RG-17.
+    REGISTRATION_UPDATE = "B3417" 400 "invalid_client_metadata" "An update carries the client_id, its own client_secret if any, and neither tokens nor time stamps";
+
+    // Introspection and revocation. RFC 7662 §2; RFC 7009 §2.
+    /// Nobody, or somebody who cannot prove it, asks about a token. EP-30.
+    INTROSPECTION_UNAUTHENTICATED = "B3301" 401 "invalid_client" "Only a client that authenticates may ask about tokens";
+    /// Too many questions about tokens that are none of ours. EP-30, TH-13.
+    INTROSPECTION_TOO_MANY = "B3302" 429 "temporarily_unavailable" "Too many questions about tokens that this server never issued; wait as long as Retry-After says";
+    /// The token belongs to another client. EP-34.
+    REVOCATION_FOREIGN = "B3303" 400 "invalid_grant" "The token was issued to another client";
+    /// A token of ours of another kind. EP-34.
+    REVOCATION_KIND = "B3304" 400 "unsupported_token_type" "Only access tokens and refresh tokens can be revoked";
 
     // Sign-in and the cookie endpoints.
     /// Wrong name or password, whatever the reason. PW-21.

@@ -23,9 +23,21 @@ pub mod kind {
     /// The value of the transaction cookie that ties sign-in pages to one browser. SE-5, WH-11.
     #[derive(Clone, Copy)]
     pub enum Browser {}
+    /// What a `request_uri` carries behind its prefix. RFC 9126 §2.2; EP-3.
+    #[derive(Clone, Copy)]
+    pub enum PushedRequest {}
     /// A generated client secret. G-4.
     #[derive(Clone, Copy)]
     pub enum ClientSecret {}
+    /// A token that lets apps register themselves. RFC 7591 §3; RG-10.
+    #[derive(Clone, Copy)]
+    pub enum InitialAccessToken {}
+    /// The token with which an app manages its own registration. RFC 7592 §3; RG-17.
+    #[derive(Clone, Copy)]
+    pub enum RegistrationAccessToken {}
+    /// The `device_code` of a device authorization response. RFC 8628 §3.2.
+    #[derive(Clone, Copy)]
+    pub enum DeviceCode {}
 }
 
 /// A secret 256-bit value in the hands of a browser or a client. Neither `Debug` nor `Display` prints it.

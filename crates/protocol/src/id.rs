@@ -68,6 +68,8 @@ ids! {
     AuthorizationId,
     /// What a user gave a client: the family of all tokens of one sign-in of an app.
     GrantId,
+    /// A token that lets apps register themselves, as commands name it.
+    InitialAccessTokenId,
 }
 
 /// The text is not a 128-bit id in lower-case hyphenated form.

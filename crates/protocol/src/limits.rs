@@ -16,6 +16,10 @@ pub const JSON_BODY_BYTES: usize = 16 * 1024;
 pub const STATE_BYTES: usize = 4 * 1024;
 /// Longest `nonce`, bytes. Standards §1.4.
 pub const NONCE_BYTES: usize = 1024;
+/// Longest `claims` parameter, bytes.
+pub const CLAIMS_BYTES: usize = 4 * 1024;
+/// Longest `acr_values` parameter, bytes.
+pub const ACR_VALUES_BYTES: usize = 512;
 /// Longest `login_hint`, bytes.
 pub const LOGIN_HINT_BYTES: usize = 256;
 /// Longest `scope` parameter, bytes.
@@ -64,3 +68,11 @@ pub const HTTP2_FRAME_BYTES: u32 = 16 * 1024;
 pub const HTTP2_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 /// What may be sent on one HTTP/2 connection before it is read, bytes.
 pub const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// Largest JSON body of the registration endpoint, bytes: inline keys fit.
+pub const REGISTRATION_BODY_BYTES: usize = 64 * 1024;
+/// Largest inline JWK set of a client, bytes. RG-25.
+pub const CLIENT_JWKS_BYTES: usize = 64 * 1024;
+/// Most keys in the inline JWK set of a client.
+pub const CLIENT_KEYS: usize = 20;
+/// Most redirect URIs, and most addresses after signing out, of an app that registers itself. RG-25.
+pub const REGISTERED_REDIRECT_URIS: usize = 20;

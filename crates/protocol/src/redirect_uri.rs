@@ -1,7 +1,10 @@
 //! Redirect URIs: what may be registered and what matches. RFC 9700 §4.1.3; OAuth 2.1 §2.3, §8.4.2.
 
+mod difference;
+
 use std::fmt;
 
+pub use difference::{Difference, difference};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
@@ -218,6 +221,15 @@ impl MatchedRedirectUri {
         match Url::parse(&self.0) {
             Ok(url) => url.host_str().map_or_else(|| url.scheme().to_owned(), ToOwned::to_owned),
             Err(_) => String::new(),
+        }
+    }
+
+    /// Whether browsers may post a form to it: https, or http to this machine. AZ-32.
+    #[must_use]
+    pub fn takes_forms(&self) -> bool {
+        match Url::parse(&self.0) {
+            Ok(url) => url.scheme() == "https" || (url.scheme() == "http" && is_this_machine(&url)),
+            Err(_) => false,
         }
     }
 

@@ -69,6 +69,18 @@ impl Scope {
         Self(self.0.intersection(&other.0).cloned().collect())
     }
 
+    /// The tokens of either set.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        Self(self.0.union(&other.0).cloned().collect())
+    }
+
+    /// The tokens of this set that the other does not hold.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
     /// What a client is given of what it asked: the tokens it may have; all of those when it asked for none.
     /// Unknown ones are dropped, not refused (standards §1.4 `scope`).
     ///
@@ -82,6 +94,13 @@ impl Scope {
                 (!granted.is_empty()).then_some(GrantedScope(granted))
             }
         }
+    }
+}
+
+/// Tokens that are known to be good: those of our own words, or of another set.
+impl<'a> FromIterator<&'a str> for Scope {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(tokens: I) -> Self {
+        Self(tokens.into_iter().map(ToOwned::to_owned).collect())
     }
 }
 
@@ -112,6 +131,12 @@ impl GrantedScope {
     #[must_use]
     pub fn scope(&self) -> &Scope {
         &self.0
+    }
+
+    /// The part of this scope that is in the other: what a person left of it.
+    #[must_use]
+    pub fn limited_to(&self, allowed: &Scope) -> Self {
+        Self(self.0.intersection(allowed))
     }
 
     /// The part of this scope that a refresh asks for; all of it when it asks for nothing. TE-28.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use brama_protocol::client::ClientId;
+use brama_protocol::client::{Client, ClientId};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::origin::Origin;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
-use brama_store::client::{AddClient, ClientRecord, Clients};
+use brama_store::client::{AddClient, AddSecret, ChangeClient, ClientRecord, Clients};
 use brama_store::stored::{client_from_json, client_to_json};
+use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
@@ -21,13 +22,14 @@ use crate::pool::{Fault, Pool, Transaction};
 macro_rules! client_columns {
     () => {
         "c.id, c.metadata, c.enabled, c.created_at, c.updated_at, \
-         ARRAY(SELECT hash FROM client_secret WHERE client_id = c.id) AS secrets"
+         ARRAY(SELECT hash FROM client_secret WHERE client_id = c.id ORDER BY added_at, hash) AS secrets"
     };
 }
+pub(crate) use client_columns;
 
 const FIND: &str = concat!("SELECT ", client_columns!(), " FROM client c WHERE c.id = $1");
 
-fn read(row: &Row) -> Result<Arc<ClientRecord>, Unavailable> {
+pub(crate) fn read(row: &Row) -> Result<Arc<ClientRecord>, Unavailable> {
     let secret = |hash: &[u8]| -> Result<HandleHash<kind::ClientSecret>, Unavailable> {
         Ok(HandleHash::from_bytes(hash.try_into().map_err(|_| corrupt("client_secret", "hash"))?))
     };
@@ -40,7 +42,7 @@ fn read(row: &Row) -> Result<Arc<ClientRecord>, Unavailable> {
 }
 
 /// Write the client if it is new or may be replaced; `false`: its id is taken.
-async fn put(transaction: &Transaction, new: &ClientRecord, replace: bool) -> Result<bool, Fault> {
+pub(crate) async fn put(transaction: &Transaction, new: &ClientRecord, replace: bool) -> Result<bool, Fault> {
     let (client, id) = (&new.client, new.client.id.as_str());
     let written = transaction
         .change(
@@ -70,16 +72,114 @@ async fn put(transaction: &Transaction, new: &ClientRecord, replace: bool) -> Re
             &[&id, &origins],
         )
         .await?;
-    transaction
-        .change(
-            "INSERT INTO client_secret (client_id, hash) SELECT $1::text, hash FROM unnest($2::bytea[]) AS hash
-             ON CONFLICT DO NOTHING",
-            &[&id, &secrets],
-        )
-        .await?;
+    if !secrets.is_empty() {
+        add_secrets(transaction, &client.id, &secrets, new.updated_at).await?;
+        keep_newest_secrets(transaction, &client.id, 2).await?;
+    }
     let about = About { client: Some(&client.id), ..About::default() };
     record(transaction, new.updated_at, Event::ClientChanged, about).await?;
     Ok(true)
+}
+
+async fn add_secrets(
+    transaction: &Transaction,
+    id: &ClientId,
+    secrets: &[&[u8]],
+    now: Timestamp,
+) -> Result<(), Fault> {
+    transaction
+        .change(
+            "INSERT INTO client_secret (client_id, hash, added_at)
+             SELECT $1::text, hash, n + greatest($3::bigint,
+                 (SELECT coalesce(max(added_at), 0) FROM client_secret WHERE client_id = $1::text))
+             FROM unnest($2::bytea[]) WITH ORDINALITY AS given (hash, n)
+             ON CONFLICT DO NOTHING",
+            &[&id.as_str(), &secrets, &millis(now)],
+        )
+        .await
+        .map(drop)
+}
+
+/// End all secrets but the newest. TE-9.
+async fn keep_newest_secrets(transaction: &Transaction, id: &ClientId, most: i64) -> Result<u64, Fault> {
+    transaction
+        .change(
+            "DELETE FROM client_secret WHERE client_id = $1 AND hash NOT IN (
+                 SELECT hash FROM client_secret WHERE client_id = $1 ORDER BY added_at DESC, hash DESC LIMIT $2)",
+            &[&id.as_str(), &most],
+        )
+        .await
+}
+
+/// When the client was last changed; nobody else changes it until the transaction ends.
+async fn lock(transaction: &Transaction, id: &ClientId) -> Result<Option<Timestamp>, Fault> {
+    let row = transaction.first("SELECT updated_at FROM client WHERE id = $1 FOR UPDATE", &[&id.as_str()]).await?;
+    Ok(row.map(|row| instant("client", &row, "updated_at")).transpose()?)
+}
+
+/// Its secrets have changed.
+async fn touch(transaction: &Transaction, id: &ClientId, now: Timestamp) -> Result<(), Fault> {
+    transaction
+        .change(
+            "UPDATE client SET updated_at = greatest($2, updated_at + 1) WHERE id = $1",
+            &[&id.as_str(), &millis(now)],
+        )
+        .await?;
+    record(transaction, now, Event::ClientChanged, About { client: Some(id), ..About::default() }).await
+}
+
+async fn change(pool: &Pool, client: &Client, was: Timestamp, now: Timestamp) -> Result<ChangeClient, Fault> {
+    let transaction = pool.begin().await?;
+    let outcome = match lock(&transaction, &client.id).await? {
+        None => ChangeClient::Unknown,
+        Some(at) if millis(at) != millis(was) => ChangeClient::ChangedMeanwhile,
+        Some(at) => {
+            // Later than the last change, so that the next caller sees that there was one.
+            let updated_at = at.checked_add(SignedDuration::from_millis(1)).unwrap_or(at).max(now);
+            if !client.auth_method.has_secret() {
+                keep_newest_secrets(&transaction, &client.id, 0).await?;
+            }
+            let record = ClientRecord { client: client.clone(), secrets: Vec::new(), created_at: at, updated_at };
+            put(&transaction, &record, true).await?;
+            ChangeClient::Changed
+        }
+    };
+    transaction.commit().await?;
+    Ok(outcome)
+}
+
+async fn give_secret(
+    pool: &Pool,
+    id: &ClientId,
+    secret: HandleHash<kind::ClientSecret>,
+    now: Timestamp,
+) -> Result<AddSecret, Fault> {
+    let transaction = pool.begin().await?;
+    let outcome = if lock(&transaction, id).await?.is_none() {
+        AddSecret::Unknown
+    } else if transaction.all("SELECT 1 FROM client_secret WHERE client_id = $1", &[&id.as_str()]).await?.len() >= 2 {
+        AddSecret::TwoAlready
+    } else {
+        add_secrets(&transaction, id, &[secret.as_bytes()], now).await?;
+        touch(&transaction, id, now).await?;
+        AddSecret::Added
+    };
+    transaction.commit().await?;
+    Ok(outcome)
+}
+
+async fn retire(pool: &Pool, id: &ClientId, now: Timestamp) -> Result<Option<u32>, Fault> {
+    let transaction = pool.begin().await?;
+    if lock(&transaction, id).await?.is_none() {
+        transaction.roll_back().await?;
+        return Ok(None);
+    }
+    let ended = keep_newest_secrets(&transaction, id, 1).await?;
+    if ended > 0 {
+        touch(&transaction, id, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(u32::try_from(ended).unwrap_or(u32::MAX)))
 }
 
 async fn add(pool: &Pool, new: &ClientRecord) -> Result<AddClient, Fault> {
@@ -153,6 +253,23 @@ impl Clients for PostgresStore {
 
     async fn declare_client(&self, record: ClientRecord) -> Result<(), Unavailable> {
         self.pool.write(|| declare(&self.pool, &record)).await
+    }
+
+    async fn change_client(&self, client: Client, was: Timestamp, now: Timestamp) -> Result<ChangeClient, Unavailable> {
+        self.pool.write(|| change(&self.pool, &client, was, now)).await
+    }
+
+    async fn add_client_secret(
+        &self,
+        id: &ClientId,
+        secret: HandleHash<kind::ClientSecret>,
+        now: Timestamp,
+    ) -> Result<AddSecret, Unavailable> {
+        self.pool.write(|| give_secret(&self.pool, id, secret, now)).await
+    }
+
+    async fn retire_client_secrets(&self, id: &ClientId, now: Timestamp) -> Result<Option<u32>, Unavailable> {
+        self.pool.write(|| retire(&self.pool, id, now)).await
     }
 
     async fn remove_client(&self, id: &ClientId) -> Result<bool, Unavailable> {

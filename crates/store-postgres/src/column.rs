@@ -1,7 +1,10 @@
 //! Between columns and the types of the protocol.
 
 use brama_store::Unavailable;
-pub(crate) use brama_store::stored::{authentication, client_id, corrupt, granted, millis, scope, timestamp};
+pub(crate) use brama_store::stored::{
+    acr_request, authentication, client_id, corrupt, granted, millis, named_claims, response_mode, response_mode_number,
+    scope, timestamp,
+};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;

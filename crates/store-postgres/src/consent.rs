@@ -1,47 +1,106 @@
-//! Remembered consent.
+//! Remembered consent, and what apps may do.
 
 use async_trait::async_trait;
 use brama_protocol::client::ClientId;
 use brama_protocol::id::UserId;
-use brama_protocol::scope::Scope;
+use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
-use brama_store::consent::Consents;
+use brama_store::audit::Event;
+use brama_store::authorization::Consented;
+use brama_store::consent::{Access, Consent, Consents};
 use jiff::Timestamp;
+use tokio_postgres::Row;
 
 use crate::PostgresStore;
-use crate::column::{get, millis, scope};
+use crate::column::{client_id, get, instant, millis, scope, timestamp};
 use crate::pool::{Fault, Transaction};
 
-const FIND: &str = "SELECT scope FROM consent WHERE user_id = $1 AND client_id = $2";
+const FIND: &str = "SELECT scope, resource FROM consent WHERE user_id = $1 AND client_id = $2";
+
+fn read(row: &Row) -> Result<Consent, Unavailable> {
+    Ok(Consent {
+        scope: scope("consent", get(row, "scope")?)?,
+        resources: Resources::from_stored(get(row, "resource")?),
+    })
+}
 
 /// Remember what was allowed, beside what was allowed before. The lock on the account keeps two consents given at once
 /// from forgetting each other.
 pub(crate) async fn remember(
     transaction: &Transaction,
-    user: UserId,
+    consented: &Consented,
     client: &ClientId,
-    allowed: &Scope,
+    resources: &Resources,
     now: Timestamp,
 ) -> Result<(), Fault> {
-    let (user, client) = (user.as_bytes().as_slice(), client.as_str());
+    let (user, client) = (consented.user.as_bytes().as_slice(), client.as_str());
     transaction.all(r#"SELECT 1 FROM "user" WHERE id = $1 FOR NO KEY UPDATE"#, &[&user]).await?;
     let before = transaction.first(FIND, &[&user, &client]).await?;
-    let before = before.map(|row| get::<String>(&row, "scope")).transpose()?.unwrap_or_default();
-    let both = scope("consent", &format!("{before} {allowed}"))?;
+    let before = before.as_ref().map(read).transpose()?.unwrap_or_default();
+    let (scope, resources) = (before.scope.union(&consented.scope), before.resources.union(resources));
     transaction
         .change(
-            "INSERT INTO consent (user_id, client_id, scope, given_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, given_at = excluded.given_at",
-            &[&user, &client, &both.to_string(), &millis(now)],
+            "INSERT INTO consent (user_id, client_id, scope, given_at, resource) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (user_id, client_id) DO UPDATE
+                 SET scope = excluded.scope, given_at = excluded.given_at, resource = excluded.resource",
+            &[&user, &client, &scope.to_string(), &millis(now), &resources.to_stored()],
         )
         .await
         .map(drop)
 }
 
+/// Grants that stand, and consents.
+const ACCESS: &str = r#"SELECT g.client_id, g.scope, g.resource, g.created_at AS since,
+        greatest(g.created_at, g.rotated_at) AS used_at
+     FROM app_grant g JOIN "user" u ON u.id = g.user_id AND u.epoch = g.epoch
+     LEFT JOIN session s ON s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2
+     WHERE g.user_id = $1 AND g.revoked_at IS NULL AND g.expires_at > $2 AND (g.offline OR s.id IS NOT NULL)
+     UNION ALL
+     SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = $1
+     ORDER BY client_id, since"#;
+
+/// 3: a code is on its way; 2: denied.
+const WITHDRAW: &str = r#"WITH forgotten AS (
+        DELETE FROM consent WHERE user_id = $1 AND client_id = $2 RETURNING 1
+     ), revoked AS (
+        UPDATE app_grant SET revoked_at = $3
+        WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3 RETURNING 1
+     ), voided AS (
+        UPDATE "authorization" SET status = 2
+        WHERE user_id = $1 AND client_id = $2 AND status = 3 AND code_expires_at > $3 RETURNING 1
+     )
+     INSERT INTO audit (at, event, user_id, client_id)
+     SELECT $3::bigint, $4::text, $1::bytea, $2::text
+     WHERE EXISTS (SELECT 1 FROM forgotten) OR EXISTS (SELECT 1 FROM revoked) OR EXISTS (SELECT 1 FROM voided)
+     RETURNING 1"#;
+
 #[async_trait]
 impl Consents for PostgresStore {
-    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Scope>, Unavailable> {
+    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
         let found = self.pool.first(FIND, &[&user.as_bytes().as_slice(), &client.as_str()]).await?;
-        found.map(|row| scope("consent", get(&row, "scope")?)).transpose()
+        found.as_ref().map(read).transpose()
+    }
+
+    async fn access_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Access>, Unavailable> {
+        let rows = self.pool.all(ACCESS, &[&user.as_bytes().as_slice(), &millis(now)]).await?;
+        rows.iter()
+            .map(|row| {
+                let used_at: Option<i64> = get(row, "used_at")?;
+                Ok(Access {
+                    client: client_id("consent", get(row, "client_id")?)?,
+                    scope: scope("consent", get(row, "scope")?)?,
+                    resources: Resources::from_stored(get(row, "resource")?),
+                    since: instant("consent", row, "since")?,
+                    used_at: used_at.map(|at| timestamp("app_grant", at)).transpose()?,
+                })
+            })
+            .collect()
+    }
+
+    async fn withdraw_access(&self, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
+        let (user, client) = (user.as_bytes().as_slice(), client.as_str());
+        let params: &[crate::pool::Param<'_>] = &[&user, &client, &millis(now), &Event::AccessWithdrawn.as_str()];
+        let noted = self.pool.change(WITHDRAW, params).await?;
+        Ok(!noted.is_empty())
     }
 }

@@ -1,11 +1,15 @@
 //! Grants.
 
 use async_trait::async_trait;
+use brama_protocol::dpop::JwkThumbprint;
+use brama_protocol::client::ClientId;
 use brama_protocol::id::{GrantId, SessionId, UserId};
+use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
 use brama_store::grant::{
-    Grant, Grants, Lineage, NewGrant, Presentation, Presenter, Refreshed, SenderBinding, Verdict, judge,
+    GaveBack, Grant, Grants, Judgement, Lineage, NewGrant, Presentation, Presenter, Refreshed, Verdict, bound_after,
+    judge_sender,
 };
 use brama_store::user::{User, UserStatus};
 use jiff::Timestamp;
@@ -13,7 +17,9 @@ use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::audit::{About, record};
-use crate::column::{authentication, bytes, client_id, corrupt, get, granted, instant, millis, number};
+use crate::column::{
+    authentication, bytes, client_id, corrupt, get, granted, instant, maybe_bytes, millis, named_claims, number,
+};
 use crate::pool::{Fault, Param, Pool, Transaction};
 use crate::rotation::Rotation;
 use crate::session;
@@ -23,8 +29,8 @@ use crate::user::{read_user, user_columns};
 /// The columns of a grant `g`.
 macro_rules! grant_columns {
     () => {
-        "g.id, g.user_id, g.epoch, g.client_id, g.session_id, g.scope, g.resource, g.auth_time, g.amr, g.acr, g.offline, \
-         g.lasting, g.created_at, g.expires_at, g.generation, g.predecessor, g.rotated_at"
+        "g.id, g.user_id, g.epoch, g.client_id, g.session_id, g.scope, g.resource, g.claims, g.auth_time, g.amr, g.acr, g.offline, \
+         g.jkt, g.lasting, g.created_at, g.expires_at, g.generation, g.predecessor, g.rotated_at"
     };
 }
 pub(crate) use grant_columns;
@@ -42,24 +48,33 @@ macro_rules! basis {
     };
 }
 
+/// The same for a grant that no session carries, not even in the beginning: that of a device.
+macro_rules! basis_of_device {
+    () => {
+        r#"SELECT false AS persistent FROM "user" u JOIN client c ON c.id = $4
+           WHERE u.id = $2 AND u.status = 1 AND u.epoch = $3 AND c.enabled AND $5::bytea IS NOT NULL"#
+    };
+}
+
 /// Stores the grant of [`values`] for the one row of `$basis`, if there is one, and notes it.
 macro_rules! give {
     ($basis:literal) => {
         concat!(
             "given AS (
                 INSERT INTO app_grant AS g (id, user_id, epoch, client_id, session_id, scope, resource, auth_time, amr, acr,
-                    offline, lasting, created_at, expires_at, generation, rotated_at)
+                    offline, lasting, created_at, expires_at, generation, rotated_at, jkt, claims)
                 SELECT $1::bytea, $2::bytea, $3::bigint, $4::text, $5::bytea, $6::text, $7::text, $8::bigint, $9::text,
-                    $10::text, $11::boolean, basis.persistent, $12::bigint, $13::bigint, 0, $12::bigint
+                    $10::text, $11::boolean, basis.persistent, $12::bigint, $13::bigint, 0, $12::bigint, $15::bytea, $16::text
                 FROM ", $basis, " RETURNING ", crate::grant::grant_columns!(), "
              ), noted AS (
                 INSERT INTO audit (at, event, user_id, client_id, session_id, grant_id)
                 SELECT $12::bigint, $14::text, user_id, client_id, session_id, id FROM given
-             )"
+             ), ",
+            crate::logout_delivery::note!()
         )
     };
 }
-pub(crate) use {basis, give};
+pub(crate) use {basis, basis_of_device, give};
 
 /// What [`give!`] stores, as columns.
 pub(crate) struct Values<'n> {
@@ -75,6 +90,9 @@ pub(crate) struct Values<'n> {
     now: i64,
     expires_at: i64,
     event: &'static str,
+    jkt: Option<&'n [u8]>,
+    resource: Option<String>,
+    claims: Option<String>,
 }
 
 impl<'n> Values<'n> {
@@ -92,10 +110,13 @@ impl<'n> Values<'n> {
             now: millis(now),
             expires_at: millis(new.expires_at),
             event: Event::GrantIssued.as_str(),
+            jkt: new.jkt.as_ref().map(|jkt| jkt.as_bytes().as_slice()),
+            resource: new.resources.to_stored(),
+            claims: new.claims.to_stored(),
         }
     }
 
-    /// `$1` to `$14`.
+    /// `$1` to `$16`.
     pub(crate) fn params(&self) -> Vec<Param<'_>> {
         vec![
             &self.id,
@@ -104,7 +125,7 @@ impl<'n> Values<'n> {
             &self.client,
             &self.session,
             &self.scope,
-            &self.new.resource,
+            &self.resource,
             &self.auth_time,
             &self.amr,
             &self.new.authentication.acr,
@@ -112,6 +133,8 @@ impl<'n> Values<'n> {
             &self.now,
             &self.expires_at,
             &self.event,
+            &self.jkt,
+            &self.claims,
         ]
     }
 }
@@ -131,9 +154,11 @@ pub(crate) fn read(row: &Row) -> Result<Grant, Unavailable> {
         client: client_id("app_grant", get(row, "client_id")?)?,
         session: SessionId::from_bytes(bytes("app_grant", row, "session_id")?),
         scope: granted("app_grant", get(row, "scope")?)?,
-        resource: get(row, "resource")?,
+        resources: Resources::from_stored(get(row, "resource")?),
+        claims: named_claims("app_grant", get(row, "claims")?)?,
         authentication: authentication("app_grant", get(row, "auth_time")?, get(row, "amr")?, get(row, "acr")?)?,
         offline: get(row, "offline")?,
+        jkt: maybe_bytes("app_grant", row, "jkt")?.map(JwkThumbprint::from_bytes),
         lasting: get(row, "lasting")?,
         created_at: instant("app_grant", row, "created_at")?,
         expires_at: instant("app_grant", row, "expires_at")?,
@@ -148,7 +173,9 @@ pub(crate) fn read(row: &Row) -> Result<Grant, Unavailable> {
 }
 
 /// A grant and all it stands on, in one look-up: `$1` the grant, `$2` now, `$3` the session cookie's hash or nothing.
-const STANDING: &str = concat!(
+macro_rules! standing {
+    () => {
+        concat!(
     "SELECT ",
     grant_columns!(),
     ", ",
@@ -164,7 +191,15 @@ const STANDING: &str = concat!(
      JOIN client c ON c.id = g.client_id
      LEFT JOIN session s ON s.id = g.session_id
      WHERE g.id = $1"#
-);
+)
+    };
+}
+
+const STANDING: &str = standing!();
+
+/// The same for an access token of the grant: `$4` its `jti`, which is not on the deny list.
+const STANDING_OF_TOKEN: &str =
+    concat!(standing!(), " AND NOT EXISTS (SELECT 1 FROM revoked_token r WHERE r.jti = $4)");
 
 /// A grant with what decides whether it stands.
 struct Standing {
@@ -208,18 +243,8 @@ impl Standing {
         if self.based { None } else { Some(Refreshed::Revoked) }
     }
 
-    fn verdict(&self, presentation: &Presentation<'_>, now: Timestamp) -> Verdict {
-        // A confidential client keeps its token, so it never waits for a successor whose answer was lost. TE-25.
-        let binding = match presentation.presenter {
-            Presenter::Cookie { .. } if self.bound => SenderBinding::Bound,
-            Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient => SenderBinding::None,
-        };
-        let generation = presentation.token.generation;
-        match (presentation.presenter, judge(self.grant.lineage, generation, binding, presentation.window, now)) {
-            // A client that authenticates itself keeps its token. TE-25.
-            (Presenter::ConfidentialClient, Verdict::Rotate(_)) => Verdict::Again,
-            (_, verdict) => verdict,
-        }
+    fn judgement(&self, presentation: &Presentation<'_>, now: Timestamp) -> Judgement {
+        judge_sender(&self.grant, presentation, self.bound, now)
     }
 
     fn stands(self) -> Refreshed {
@@ -259,6 +284,25 @@ impl Key {
     }
 }
 
+/// A grant that stands, with its user.
+fn live(standing: Option<Standing>, now: Timestamp) -> Option<(Grant, User)> {
+    let standing = standing.filter(|found| !found.revoked && found.based && now < found.grant.expires_at);
+    standing.map(|standing| (standing.grant, standing.user))
+}
+
+/// A grant that stands, with its user, for one of its access tokens that is not on the deny list.
+pub(crate) async fn find_of_token(
+    pool: &Pool,
+    id: GrantId,
+    jti: &str,
+    now: Timestamp,
+) -> Result<Option<(Grant, User)>, Unavailable> {
+    let cookie: Option<&[u8]> = None;
+    let params: &[Param<'_>] = &[&id.as_bytes().as_slice(), &millis(now), &cookie, &jti];
+    let standing = pool.first(STANDING_OF_TOKEN, params).await?.as_ref().map(Standing::read).transpose()?;
+    Ok(live(standing, now))
+}
+
 /// What a refresh comes to that the batch did not settle: an old token, or a refusal. Most of them change nothing, so a
 /// read is asked first.
 async fn settle(pool: &Pool, presentation: &Presentation<'_>, now: Timestamp) -> Result<Refreshed, Fault> {
@@ -268,8 +312,10 @@ async fn settle(pool: &Pool, presentation: &Presentation<'_>, now: Timestamp) ->
         return Ok(refused);
     }
     let by_cookie = matches!(presentation.presenter, Presenter::Cookie { .. });
-    if standing.verdict(presentation, now) == Verdict::Again && !(by_cookie && standing.use_is_due) {
-        return Ok(standing.stands());
+    match standing.judgement(presentation, now) {
+        Judgement::OtherKey => return Ok(Refreshed::OtherKey),
+        Judgement::Verdict(Verdict::Again) if !(by_cookie && standing.use_is_due) => return Ok(standing.stands()),
+        Judgement::Verdict(_) => {}
     }
     let transaction = pool.begin().await?;
     let settled = settle_locked(&transaction, &key, presentation, now).await?;
@@ -287,13 +333,15 @@ async fn settle_locked(
     if let Some(refused) = standing.refused(presentation, now) {
         return Ok(refused);
     }
-    match standing.verdict(presentation, now) {
-        Verdict::Rotate(next) | Verdict::Replace(next) => {
-            advance(transaction, &standing.grant, next).await?;
-            standing.grant.lineage = next;
+    match standing.judgement(presentation, now) {
+        Judgement::Verdict(Verdict::Rotate(next) | Verdict::Replace(next)) => {
+            let jkt = bound_after(&standing.grant, presentation);
+            advance(transaction, &standing.grant, next, jkt).await?;
+            (standing.grant.lineage, standing.grant.jkt) = (next, jkt);
         }
-        Verdict::Again => {}
-        Verdict::Reuse => {
+        Judgement::Verdict(Verdict::Again) => {}
+        Judgement::OtherKey => return Ok(Refreshed::OtherKey),
+        Judgement::Verdict(Verdict::Reuse) => {
             revoke(transaction, &standing.grant, Event::RefreshReused, now).await?;
             return Ok(Refreshed::Reused);
         }
@@ -305,10 +353,15 @@ async fn settle_locked(
 }
 
 /// The conditional write: it holds only if the row is what the rule has seen.
-async fn advance(transaction: &Transaction, grant: &Grant, next: Lineage) -> Result<(), Fault> {
+async fn advance(
+    transaction: &Transaction,
+    grant: &Grant,
+    next: Lineage,
+    jkt: Option<JwkThumbprint>,
+) -> Result<(), Fault> {
     let changed = transaction
         .change(
-            "UPDATE app_grant SET generation = $3, predecessor = $4, rotated_at = $5
+            "UPDATE app_grant SET generation = $3, predecessor = $4, rotated_at = $5, jkt = $6
              WHERE id = $1 AND generation = $2 AND revoked_at IS NULL",
             &[
                 &grant.id.as_bytes().as_slice(),
@@ -316,6 +369,7 @@ async fn advance(transaction: &Transaction, grant: &Grant, next: Lineage) -> Res
                 &stored(next.generation)?,
                 &next.predecessor.map(stored).transpose()?,
                 &millis(next.rotated_at),
+                &jkt.as_ref().map(|jkt| jkt.as_bytes().as_slice()),
             ],
         )
         .await?;
@@ -387,17 +441,40 @@ impl Grants for PostgresStore {
         if let Some(refused) = standing.refused(&presentation, now) {
             return Ok(refused);
         }
-        Ok(match standing.verdict(&presentation, now) {
-            Verdict::Reuse => Refreshed::Revoked,
-            Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_) => standing.stands(),
+        Ok(match standing.judgement(&presentation, now) {
+            Judgement::OtherKey => Refreshed::OtherKey,
+            Judgement::Verdict(Verdict::Reuse) => Refreshed::Revoked,
+            Judgement::Verdict(Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_)) => standing.stands(),
         })
     }
 
     async fn find_grant(&self, id: GrantId, now: Timestamp) -> Result<Option<(Grant, User)>, Unavailable> {
         let key = Key { grant: id, now: millis(now), cookie: None };
-        let standing = key.look_up(&self.pool).await?;
-        let standing = standing.filter(|found| !found.revoked && found.based && now < found.grant.expires_at);
-        Ok(standing.map(|standing| (standing.grant, standing.user)))
+        Ok(live(key.look_up(&self.pool).await?, now))
+    }
+
+    async fn revoke_grant(&self, id: GrantId, client: &ClientId, now: Timestamp) -> Result<GaveBack, Unavailable> {
+        let found = self
+            .pool
+            .change(
+                "WITH revoked AS (
+                     UPDATE app_grant SET revoked_at = $3 WHERE id = $1 AND client_id = $2 AND revoked_at IS NULL
+                     RETURNING id, user_id, client_id, session_id
+                 ), noted AS (
+                     INSERT INTO audit (at, event, user_id, client_id, session_id, grant_id)
+                     SELECT $3::bigint, $4, user_id, client_id, session_id, id FROM revoked
+                 )
+                 SELECT client_id <> $2 AS is_foreign, EXISTS (SELECT 1 FROM revoked) AS is_revoked
+                 FROM app_grant WHERE id = $1",
+                &[&id.as_bytes().as_slice(), &client.as_str(), &millis(now), &Event::GrantRevoked.as_str()],
+            )
+            .await?;
+        let Some(row) = found.first() else { return Ok(GaveBack::Nothing) };
+        Ok(match (get(row, "is_foreign")?, get(row, "is_revoked")?) {
+            (true, _) => GaveBack::Foreign,
+            (false, true) => GaveBack::Revoked,
+            (false, false) => GaveBack::Nothing,
+        })
     }
 
     async fn sign_out_grant(&self, id: GrantId, now: Timestamp) -> Result<bool, Unavailable> {

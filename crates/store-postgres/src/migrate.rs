@@ -27,8 +27,19 @@ pub struct MigrationStatus {
     pub pending: Vec<Migration>,
 }
 
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
+    Migration {
+        version: 2,
+        name: "authorization_request",
+        sql: include_str!("../migrations/0002_authorization_request.sql"),
+    },
+    Migration { version: 3, name: "replay", sql: include_str!("../migrations/0003_replay.sql") },
+    Migration { version: 4, name: "logout", sql: include_str!("../migrations/0004_logout.sql") },
+    Migration { version: 5, name: "registration", sql: include_str!("../migrations/0005_registration.sql") },
+    Migration { version: 6, name: "device_and_dpop", sql: include_str!("../migrations/0006_device_and_dpop.sql") },
+    Migration { version: 7, name: "key_rotation", sql: include_str!("../migrations/0007_key_rotation.sql") },
+];
 
 /// Names the lock under which nodes migrate one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('brama migration', 0))";

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::id::GrantId;
 use brama_store::Unavailable;
 use brama_store::grant::{Grant, Lineage, Presentation, Presenter, SenderBinding, Verdict, judge};
@@ -32,6 +33,7 @@ pub(crate) struct Rotation {
     rotated_at: i64,
     /// It came as a cookie: that counts as use of the session. SE-8.
     by_cookie: bool,
+    jkt: Option<JwkThumbprint>,
 }
 
 impl Rotation {
@@ -56,21 +58,22 @@ impl Rotation {
             predecessor: next.predecessor.map(stored).transpose().ok()?,
             rotated_at: millis(next.rotated_at),
             by_cookie,
+            jkt: presentation.jkt,
         })
     }
 }
 
-/// The guard is the whole of the checks before a rotation (TE-23, TE-24). A session's lock is not waited for: whoever
+/// The guard is the whole of the checks before a rotation (TE-23, TE-24), and that the key is the grant's (TE-25). A session's lock is not waited for: whoever
 /// holds it ends the session, renews it or notes its use.
 const ROTATE: &str = concat!(
     "WITH rotated AS (
         UPDATE app_grant g SET generation = p.next, predecessor = p.predecessor, rotated_at = p.at
-        FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[])
-                WITH ORDINALITY AS p (id, client_id, generation, next, predecessor, at, by_cookie, place),
+        FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::boolean[], $8::bytea[])
+                WITH ORDINALITY AS p (id, client_id, generation, next, predecessor, at, by_cookie, jkt, place),
             ",
     r#""user" u, client c
         WHERE g.id = p.id AND g.client_id = p.client_id AND g.generation = p.generation
-            AND g.revoked_at IS NULL AND g.expires_at > p.at
+            AND g.revoked_at IS NULL AND g.expires_at > p.at AND g.jkt IS NOT DISTINCT FROM p.jkt
             AND u.id = g.user_id AND u.epoch = g.epoch AND u.status = 1
             AND c.id = g.client_id AND c.enabled
             AND (g.offline OR EXISTS (
@@ -123,6 +126,7 @@ async fn rotate(pool: &Pool, units: &[Rotation]) -> Result<Vec<Result<Option<Rot
     let ids: Vec<&[u8]> = order.iter().map(|(_, unit)| unit.grant.as_bytes().as_slice()).collect();
     let clients: Vec<&str> = order.iter().map(|(_, unit)| unit.client.as_str()).collect();
     let predecessors: Vec<Option<i64>> = order.iter().map(|(_, unit)| unit.predecessor).collect();
+    let keys: Vec<Option<&[u8]>> = order.iter().map(|(_, unit)| unit.jkt.as_ref().map(|jkt| jkt.as_bytes().as_slice())).collect();
     let by_cookie: Vec<bool> = order.iter().map(|(_, unit)| unit.by_cookie).collect();
     let rows = pool
         .once(
@@ -135,6 +139,7 @@ async fn rotate(pool: &Pool, units: &[Rotation]) -> Result<Vec<Result<Option<Rot
                 &predecessors,
                 &column(|unit| unit.rotated_at),
                 &by_cookie,
+                &keys,
             ],
         )
         .await?;

@@ -69,7 +69,8 @@ const OPEN: &str = concat!(
      ORDER BY s.last_seen_at DESC, s.id DESC"#
 );
 
-/// End a session and revoke what hangs on it, offline access excepted. SE-16, LO-5. `false`: it had ended.
+/// End a session, revoke what hangs on it, offline access excepted, and let its apps be told. SE-16, LO-5, LO-10.
+/// `false`: it had ended.
 pub(crate) async fn end(transaction: &Transaction, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Fault> {
     Ok(end_all(transaction, user, &[id], now).await? > 0)
 }
@@ -101,6 +102,9 @@ async fn end_all(transaction: &Transaction, user: UserId, ids: &[SessionId], now
                  FROM (SELECT id FROM app_grant WHERE session_id = ANY($1) AND NOT offline AND revoked_at IS NULL
                        ORDER BY id FOR NO KEY UPDATE) live
                  WHERE g.id = live.id
+             ), due AS (
+                 UPDATE logout_delivery SET status = 2, next_at = $3, ended_at = $3
+                 WHERE session_id = ANY($1) AND status = 1
              )
              INSERT INTO audit (at, event, user_id, session_id)
              SELECT $3::bigint, $4::text, $2::bytea, id FROM unnest($1::bytea[]) AS id",

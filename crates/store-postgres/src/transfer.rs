@@ -130,6 +130,8 @@ impl PostgresTarget {
              UPDATE \"user\" SET epoch = epoch + 1, updated_at = {at};
              UPDATE session SET ended_at = least({at}, expires_at) WHERE ended_at IS NULL;
              UPDATE app_grant SET revoked_at = {at} WHERE revoked_at IS NULL;
+             -- 1 signed in becomes 2 to be told.
+             UPDATE logout_delivery SET status = 2, next_at = {at}, ended_at = {at} WHERE status = 1;
              -- 1 requested becomes 2 denied; the codes of 3 approved have run out.
              UPDATE \"authorization\" SET status = 2, expires_at = least(expires_at, {at}) WHERE status = 1;
              UPDATE \"authorization\" SET code_expires_at = least(code_expires_at, {at}) WHERE status = 3;

@@ -13,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use crate::PostgresStore;
 use crate::audit::{About, record};
 use crate::column::{bytes, corrupt, get, instant, millis, number};
+use crate::logout_delivery;
 use crate::pool::{Fault, Pool, Transaction};
 
 /// The columns of a user `u`, under names that no other table of a join has.
@@ -64,7 +65,7 @@ pub(crate) async fn lock_current(transaction: &Transaction, id: UserId, epoch: u
     Ok(get::<i64>(&row, "status")? == ACTIVE && get::<i64>(&row, "epoch")? == i64::from(epoch))
 }
 
-/// End everything that was begun for the account. SE-14.
+/// End everything that was begun for the account, and let the apps be told. SE-14, LO-10.
 pub(crate) async fn raise_epoch(transaction: &Transaction, id: UserId, now: Timestamp) -> Result<bool, Fault> {
     let (id, now) = (id.as_bytes().as_slice(), millis(now));
     let raised = transaction
@@ -85,6 +86,7 @@ pub(crate) async fn raise_epoch(transaction: &Transaction, id: UserId, now: Time
             &[&id, &now],
         )
         .await?;
+    logout_delivery::due_of_user(transaction, id, now).await?;
     Ok(raised > 0)
 }
 

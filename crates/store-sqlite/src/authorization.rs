@@ -3,50 +3,66 @@
 use async_trait::async_trait;
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
-use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
 use brama_protocol::pkce::Challenge;
 use brama_protocol::redirect_uri::MatchedRedirectUri;
+use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
 use brama_store::authorization::{
-    Approve, Asked, Authorization, AuthorizationState, Authorizations, CheckedCode, Code, NewCode, Spend,
+    Approve, Asked, Authorization, AuthorizationState, Authorizations, CheckedCode, Code, Consented, NewCode, Spend,
 };
 use brama_store::grant::NewGrant;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row};
 
 use crate::SqliteStore;
-use crate::column::{authentication, change, client_id, corrupt, first, get, granted, millis, timestamp};
-use crate::{consent, grant, session, user};
+use crate::column::{
+    acr_request, authentication, change, client_id, corrupt, first, get, granted, millis, named_claims, response_mode,
+    response_mode_number, scope, timestamp,
+};
+use crate::{consent, grant, par, session, user};
 
 const REQUESTED: i64 = 1;
 const DENIED: i64 = 2;
 const APPROVED: i64 = 3;
 const REDEEMED: i64 = 4;
 
-fn prompt_bits(prompt: Prompt) -> i64 {
-    i64::from(prompt.none) | i64::from(prompt.login) << 1 | i64::from(prompt.consent) << 2
-}
-
 fn read_asked(row: &Row<'_>) -> Result<Asked, Unavailable> {
-    let (bits, scope): (i64, String) = (get(row, "prompt")?, get(row, "scope")?);
+    let text = |column| get::<Option<String>>(row, column);
     Ok(Asked {
         client: client_id("authorization", get(row, "client_id")?)?,
         back: Return {
             redirect_uri: MatchedRedirectUri::from_stored(get(row, "redirect_uri")?),
+            mode: response_mode("authorization", get(row, "response_mode")?)?,
             state: get(row, "state")?,
         },
-        scope: granted("authorization", &scope)?,
+        scope: granted("authorization", &get::<String>(row, "scope")?)?,
         nonce: get(row, "nonce")?,
-        challenge: Challenge::from_bytes(get(row, "challenge")?),
-        prompt: Prompt { none: bits & 1 != 0, login: bits & 2 != 0, consent: bits & 4 != 0 },
+        challenge: get::<Option<[u8; 32]>>(row, "challenge")?.map(Challenge::from_bytes),
+        dpop_jkt: get::<Option<[u8; 32]>>(row, "dpop_jkt")?.map(JwkThumbprint::from_bytes),
+        prompt: Prompt::from_bits(get(row, "prompt")?),
         max_age: get(row, "max_age")?,
         login_hint: get(row, "login_hint")?,
         ui_locales: get(row, "ui_locales")?,
         expected_user: get::<Option<[u8; 16]>>(row, "expected_user")?.map(UserId::from_bytes),
-        resource: get(row, "resource")?,
+        acr: acr_request(text("acr_values")?.as_deref(), get(row, "acr_essential")?),
+        claims: named_claims("authorization", text("claims")?.as_deref())?,
+        resources: Resources::from_stored(text("resource")?.as_deref()),
+        pushed: get::<Option<[u8; 32]>>(row, "pushed")?.map(HandleHash::from_bytes),
     })
+}
+
+/// Nothing was taken out where only the user was noted: by a version of before.
+fn read_consented(row: &Row<'_>) -> Result<Option<Consented>, Unavailable> {
+    let Some(user) = get::<Option<[u8; 16]>>(row, "consented_user")? else { return Ok(None) };
+    let text: Option<String> = get(row, "consented_scope")?;
+    let scope = match text {
+        Some(text) => scope("authorization", &text)?,
+        None => read_asked(row)?.disclosed(),
+    };
+    Ok(Some(Consented { user: UserId::from_bytes(user), scope }))
 }
 
 fn read(row: &Row<'_>) -> Result<Authorization, Unavailable> {
@@ -58,7 +74,8 @@ fn read(row: &Row<'_>) -> Result<Authorization, Unavailable> {
         expires_at: timestamp("authorization", get(row, "expires_at")?)?,
         state: match get::<i64>(row, "status")? {
             REQUESTED => AuthorizationState::Requested {
-                consented: get::<Option<[u8; 16]>>(row, "consented_user")?.map(UserId::from_bytes),
+                consented: read_consented(row)?,
+                chosen: get::<Option<[u8; 16]>>(row, "chosen_user")?.map(UserId::from_bytes),
             },
             DENIED => AuthorizationState::Denied,
             APPROVED | REDEEMED => AuthorizationState::Answered,
@@ -68,11 +85,16 @@ fn read(row: &Row<'_>) -> Result<Authorization, Unavailable> {
 }
 
 fn read_code(row: &Row<'_>) -> Result<Code, Unavailable> {
-    let amr: String = get(row, "amr")?;
+    let (amr, left): (String, Option<String>) = (get(row, "amr")?, get(row, "granted_scope")?);
+    let asked = read_asked(row)?;
     Ok(Code {
         hash: HandleHash::from_bytes(get(row, "code")?),
         authorization: AuthorizationId::from_bytes(get(row, "id")?),
-        asked: read_asked(row)?,
+        granted: match left {
+            Some(text) => scope("authorization", &text)?,
+            None => asked.disclosed(),
+        },
+        asked,
         user: UserId::from_bytes(get(row, "user_id")?),
         epoch: get(row, "epoch")?,
         session: SessionId::from_bytes(get(row, "session_id")?),
@@ -86,8 +108,9 @@ fn insert(connection: &Connection, new: &Authorization) -> Result<(), Unavailabl
     change(
         connection,
         "INSERT INTO authorization (id, browser, client_id, redirect_uri, state, scope, nonce, challenge, prompt, max_age,
-             login_hint, ui_locales, expected_user, resource, requested_at, expires_at, status)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 1)",
+             login_hint, ui_locales, expected_user, resource, requested_at, expires_at, status, response_mode, dpop_jkt,
+             acr_values, acr_essential, claims, pushed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 1, ?17, ?18, ?19, ?20, ?21, ?22)",
         rusqlite::params![
             new.id.as_bytes(),
             new.browser.as_bytes(),
@@ -96,15 +119,21 @@ fn insert(connection: &Connection, new: &Authorization) -> Result<(), Unavailabl
             asked.back.state,
             asked.scope.scope().to_string(),
             asked.nonce,
-            asked.challenge.as_bytes(),
-            prompt_bits(asked.prompt),
+            asked.challenge.as_ref().map(Challenge::as_bytes),
+            asked.prompt.to_bits(),
             asked.max_age,
             asked.login_hint,
             asked.ui_locales,
             asked.expected_user.as_ref().map(UserId::as_bytes),
-            asked.resource,
+            asked.resources.to_stored(),
             millis(new.requested_at),
             millis(new.expires_at),
+            response_mode_number(asked.back.mode),
+            asked.dpop_jkt.as_ref().map(JwkThumbprint::as_bytes),
+            (!asked.acr.values.is_empty()).then(|| asked.acr.values.join(" ")),
+            asked.acr.essential,
+            asked.claims.to_stored(),
+            asked.pushed.as_ref().map(HandleHash::as_bytes),
         ],
     )
     .map(drop)
@@ -154,28 +183,40 @@ impl Authorizations for SqliteStore {
     async fn consent_authorization(
         &self,
         id: AuthorizationId,
-        user: UserId,
+        consented: Consented,
         remember: bool,
         now: Timestamp,
     ) -> Result<bool, Unavailable> {
         self.write(move |connection| {
-            let consented = change(
+            let noted = change(
                 connection,
-                "UPDATE authorization SET consented_user = ?2 WHERE id = ?1 AND status = ?3 AND expires_at > ?4",
-                (id.as_bytes(), user.as_bytes(), REQUESTED, millis(now)),
+                "UPDATE authorization SET consented_user = ?2, consented_scope = ?3
+                 WHERE id = ?1 AND status = ?4 AND expires_at > ?5",
+                (id.as_bytes(), consented.user.as_bytes(), consented.scope.to_string(), REQUESTED, millis(now)),
             )?;
-            if consented == 0 {
+            if noted == 0 {
                 return Ok(false);
             }
             if remember {
                 let asked =
                     first(connection, "SELECT * FROM authorization WHERE id = ?1", [id.as_bytes()], read_asked)?;
                 if let Some(asked) = asked {
-                    let client: &ClientId = &asked.client;
-                    consent::remember(connection, user, client, asked.scope.scope(), now)?;
+                    consent::remember(connection, &consented, &asked, now)?;
                 }
             }
             Ok(true)
+        })
+        .await
+    }
+
+    async fn choose_account(&self, id: AuthorizationId, user: UserId, now: Timestamp) -> Result<bool, Unavailable> {
+        self.write(move |connection| {
+            let chosen = change(
+                connection,
+                "UPDATE authorization SET chosen_user = ?2 WHERE id = ?1 AND status = ?3 AND expires_at > ?4",
+                (id.as_bytes(), user.as_bytes(), REQUESTED, millis(now)),
+            )?;
+            Ok(chosen == 1)
         })
         .await
     }
@@ -187,6 +228,9 @@ impl Authorizations for SqliteStore {
                 "UPDATE authorization SET status = ?2 WHERE id = ?1 AND status = ?3 AND expires_at > ?4",
                 (id.as_bytes(), DENIED, REQUESTED, millis(now)),
             )?;
+            if denied == 1 {
+                par::answer(connection, id, now)?;
+            }
             Ok(denied == 1)
         })
         .await
@@ -204,10 +248,13 @@ impl Authorizations for SqliteStore {
             {
                 return Ok(Approve::NotWaiting);
             }
+            if par::is_spent(connection, id)? {
+                return Ok(Approve::PushedRequestSpent);
+            }
             let approved = change(
                 connection,
                 "UPDATE authorization SET status = ?2, code = ?3, user_id = ?4, epoch = ?5, session_id = ?6, auth_time = ?7,
-                     amr = ?8, acr = ?9, code_expires_at = ?10
+                     amr = ?8, acr = ?9, code_expires_at = ?10, granted_scope = ?13
                  WHERE id = ?1 AND status = ?11 AND expires_at > ?12",
                 rusqlite::params![
                     id.as_bytes(),
@@ -222,9 +269,14 @@ impl Authorizations for SqliteStore {
                     millis(code.expires_at),
                     REQUESTED,
                     millis(now),
+                    code.granted.to_string(),
                 ],
             )?;
-            Ok(if approved == 1 { Approve::Issued } else { Approve::NotWaiting })
+            if approved == 0 {
+                return Ok(Approve::NotWaiting);
+            }
+            par::answer(connection, id, now)?;
+            Ok(Approve::Issued)
         })
         .await
     }

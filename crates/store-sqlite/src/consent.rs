@@ -1,49 +1,118 @@
-//! Remembered consent.
+//! Remembered consent, and what apps may do.
 
 use async_trait::async_trait;
 use brama_protocol::client::ClientId;
 use brama_protocol::id::UserId;
-use brama_protocol::scope::Scope;
+use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
-use brama_store::consent::Consents;
+use brama_store::audit::Event;
+use brama_store::authorization::{Asked, Consented};
+use brama_store::consent::{Access, Consent, Consents};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use crate::SqliteStore;
-use crate::column::{change, first, get, millis, scope};
+use crate::audit::{About, record};
+use crate::column::{all, change, client_id, first, get, millis, scope, timestamp};
 
 /// Remember what was allowed, beside what was allowed before.
 pub(crate) fn remember(
     connection: &Connection,
-    user: UserId,
-    client: &ClientId,
-    allowed: &Scope,
+    consented: &Consented,
+    asked: &Asked,
     now: Timestamp,
 ) -> Result<(), Unavailable> {
-    let before = find(connection, user, client)?.unwrap_or_default();
-    let both = scope("consent", &format!("{before} {allowed}"))?;
+    let before = find(connection, consented.user, &asked.client)?.unwrap_or_default();
     change(
         connection,
-        "INSERT INTO consent (user_id, client_id, scope, given_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, given_at = excluded.given_at",
-        (user.as_bytes(), client.as_str(), both.to_string(), millis(now)),
+        "INSERT INTO consent (user_id, client_id, scope, given_at, resource) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (user_id, client_id) DO UPDATE
+             SET scope = excluded.scope, given_at = excluded.given_at, resource = excluded.resource",
+        (
+            consented.user.as_bytes(),
+            asked.client.as_str(),
+            before.scope.union(&consented.scope).to_string(),
+            millis(now),
+            before.resources.union(&asked.resources).to_stored(),
+        ),
     )
     .map(drop)
 }
 
-fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Option<Scope>, Unavailable> {
+fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
     first(
         connection,
-        "SELECT scope FROM consent WHERE user_id = ?1 AND client_id = ?2",
+        "SELECT scope, resource FROM consent WHERE user_id = ?1 AND client_id = ?2",
         (user.as_bytes(), client.as_str()),
-        |row| scope("consent", &get::<String>(row, "scope")?),
+        |row| {
+            Ok(Consent {
+                scope: scope("consent", &get::<String>(row, "scope")?)?,
+                resources: Resources::from_stored(get::<Option<String>>(row, "resource")?.as_deref()),
+            })
+        },
     )
+}
+
+fn withdraw(connection: &Connection, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
+    let whose = (user.as_bytes(), client.as_str());
+    let forgotten = change(connection, "DELETE FROM consent WHERE user_id = ?1 AND client_id = ?2", whose)?;
+    let revoked = change(
+        connection,
+        "UPDATE app_grant SET revoked_at = ?3 WHERE user_id = ?1 AND client_id = ?2 AND revoked_at IS NULL
+             AND expires_at > ?3",
+        (whose.0, whose.1, millis(now)),
+    )?;
+    // 3: a code is on its way; 2: denied.
+    let voided = change(
+        connection,
+        "UPDATE authorization SET status = 2 WHERE user_id = ?1 AND client_id = ?2 AND status = 3 AND code_expires_at > ?3",
+        (whose.0, whose.1, millis(now)),
+    )?;
+    if forgotten + revoked + voided == 0 {
+        return Ok(false);
+    }
+    let about = About { user: Some(user), client: Some(client), ..About::default() };
+    record(connection, now, Event::AccessWithdrawn, about)?;
+    Ok(true)
 }
 
 #[async_trait]
 impl Consents for SqliteStore {
-    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Scope>, Unavailable> {
+    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
         let client = client.clone();
         self.read(move |connection| find(connection, user, &client)).await
+    }
+
+    async fn access_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Access>, Unavailable> {
+        self.read(move |connection| {
+            all(
+                connection,
+                "SELECT g.client_id AS client_id, g.scope, g.resource, g.created_at AS since,
+                        max(g.created_at, g.rotated_at) AS used_at
+                 FROM app_grant g JOIN user u ON u.id = g.user_id AND u.epoch = g.epoch
+                 LEFT JOIN session s ON s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > ?2
+                 WHERE g.user_id = ?1 AND g.revoked_at IS NULL AND g.expires_at > ?2 AND (g.offline OR s.id IS NOT NULL)
+                 UNION ALL
+                 SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = ?1
+                 ORDER BY client_id, since",
+                (user.as_bytes(), millis(now)),
+                |row| {
+                    let used_at: Option<i64> = get(row, "used_at")?;
+                    Ok(Access {
+                        client: client_id("consent", get(row, "client_id")?)?,
+                        scope: scope("consent", &get::<String>(row, "scope")?)?,
+                        resources: Resources::from_stored(get::<Option<String>>(row, "resource")?.as_deref()),
+                        since: timestamp("consent", get(row, "since")?)?,
+                        used_at: used_at.map(|at| timestamp("app_grant", at)).transpose()?,
+                    })
+                },
+            )
+        })
+        .await
+    }
+
+    async fn withdraw_access(&self, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
+        let client = client.clone();
+        self.write(move |connection| withdraw(connection, user, &client, now)).await
     }
 }

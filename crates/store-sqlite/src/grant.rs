@@ -1,11 +1,15 @@
 //! Grants.
 
 use async_trait::async_trait;
+use brama_protocol::dpop::JwkThumbprint;
+use brama_protocol::client::ClientId;
 use brama_protocol::id::{GrantId, SessionId, UserId};
+use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
 use brama_store::grant::{
-    Grant, Grants, Lineage, NewGrant, Presentation, Presenter, Refreshed, SenderBinding, Verdict, judge,
+    GaveBack, Grant, Grants, Judgement, Lineage, NewGrant, Presentation, Presenter, Refreshed, Verdict, bound_after,
+    judge_sender,
 };
 use brama_store::user::User;
 use jiff::Timestamp;
@@ -13,9 +17,9 @@ use rusqlite::Connection;
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{Cells, authentication, change, client_id, corrupt, first, granted, millis, timestamp};
+use crate::column::{Cells, authentication, change, client_id, corrupt, first, granted, millis, named_claims, timestamp};
 use crate::user::{self, user_columns};
-use crate::{client, session};
+use crate::{client, logout_delivery, session};
 
 fn generation(number: i64) -> Result<u64, Unavailable> {
     u64::try_from(number).map_err(|error| corrupt("app_grant", error))
@@ -25,7 +29,8 @@ fn generation(number: i64) -> Result<u64, Unavailable> {
 macro_rules! grant_columns {
     () => {
         "app_grant.id, app_grant.user_id, app_grant.epoch, app_grant.client_id, app_grant.session_id, app_grant.scope, \
-         app_grant.resource, app_grant.auth_time, app_grant.amr, app_grant.acr, app_grant.offline, app_grant.lasting, \
+         app_grant.resource, app_grant.claims, app_grant.auth_time, app_grant.amr, app_grant.acr, app_grant.offline, app_grant.jkt, \
+         app_grant.lasting, \
          app_grant.created_at, app_grant.expires_at, app_grant.generation, app_grant.predecessor, \
          app_grant.rotated_at, app_grant.revoked_at IS NOT NULL"
     };
@@ -40,12 +45,14 @@ fn read(cells: &mut Cells<'_, '_>) -> Result<(Grant, bool), Unavailable> {
         client: client_id("app_grant", cells.take()?)?,
         session: SessionId::from_bytes(cells.take()?),
         scope: granted("app_grant", &cells.take::<String>()?)?,
-        resource: cells.take()?,
+        resources: Resources::from_stored(cells.take::<Option<String>>()?.as_deref()),
+        claims: named_claims("app_grant", cells.take::<Option<String>>()?.as_deref())?,
         authentication: {
             let (at, amr, acr): (i64, String, String) = (cells.take()?, cells.take()?, cells.take()?);
             authentication("app_grant", at, &amr, acr)?
         },
         offline: cells.take()?,
+        jkt: cells.take::<Option<[u8; 32]>>()?.map(JwkThumbprint::from_bytes),
         lasting: cells.take()?,
         created_at: timestamp("app_grant", cells.take()?)?,
         expires_at: timestamp("app_grant", cells.take()?)?,
@@ -66,12 +73,28 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
     {
         return Ok(None);
     }
+    insert(connection, new, now)
+}
+
+/// The same for a grant that no session carries, not even in the beginning: that of a device. RFC 8628.
+pub(crate) fn give_offline(
+    connection: &Connection,
+    new: &NewGrant,
+    now: Timestamp,
+) -> Result<Option<Grant>, Unavailable> {
+    if user::find_current(connection, new.user, new.epoch)?.is_none() || !client::is_enabled(connection, &new.client)? {
+        return Ok(None);
+    }
+    insert(connection, new, now)
+}
+
+fn insert(connection: &Connection, new: &NewGrant, now: Timestamp) -> Result<Option<Grant>, Unavailable> {
     change(
         connection,
         "INSERT INTO app_grant (id, user_id, epoch, client_id, session_id, scope, resource, auth_time, amr, acr, offline,
-             lasting, created_at, expires_at, generation, rotated_at)
+             lasting, created_at, expires_at, generation, rotated_at, jkt, claims)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-             (SELECT persistent FROM session WHERE id = ?5), ?12, ?13, 0, ?12)",
+             ifnull((SELECT persistent FROM session WHERE id = ?5), 0), ?12, ?13, 0, ?12, ?14, ?15)",
         (
             new.id.as_bytes(),
             new.user.as_bytes(),
@@ -79,17 +102,20 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
             new.client.as_str(),
             new.session.as_bytes(),
             new.scope.scope().to_string(),
-            new.resource.as_deref(),
+            new.resources.to_stored(),
             millis(new.authentication.at),
             new.authentication.amr.join(" "),
             &new.authentication.acr,
             new.offline,
             millis(now),
             millis(new.expires_at),
+            new.jkt.as_ref().map(JwkThumbprint::as_bytes),
+            new.claims.to_stored(),
         ),
     )?;
     let about =
         About { user: Some(new.user), client: Some(&new.client), session: Some(new.session), grant: Some(new.id) };
+    logout_delivery::note(connection, new)?;
     record(connection, now, Event::GrantIssued, about)?;
     Ok(find(connection, new.id)?.map(|(grant, _)| grant))
 }
@@ -99,7 +125,7 @@ fn find(connection: &Connection, id: GrantId) -> Result<Option<(Grant, bool)>, U
     first(connection, sql, [id.as_bytes()], |row| read(&mut Cells::of(row)))
 }
 
-/// Revoke a grant because of a replay, and say so in the log. `false`: it was revoked before.
+/// Revoke a grant because of a replay or a wish, and say so in the log. `false`: it was revoked before.
 pub(crate) fn revoke_for(
     connection: &Connection,
     grant: &Grant,
@@ -137,12 +163,31 @@ struct Presented {
     presentation: brama_protocol::refresh_token::PresentedRefreshToken,
     client: brama_protocol::client::ClientId,
     presenter: Presenter,
+    jkt: Option<JwkThumbprint>,
     window: jiff::SignedDuration,
 }
 
 impl From<Presentation<'_>> for Presented {
     fn from(from: Presentation<'_>) -> Self {
-        Self { presentation: from.token, client: from.client.clone(), presenter: from.presenter, window: from.window }
+        Self {
+            presentation: from.token,
+            client: from.client.clone(),
+            presenter: from.presenter,
+            jkt: from.jkt,
+            window: from.window,
+        }
+    }
+}
+
+impl Presented {
+    fn as_presentation(&self) -> Presentation<'_> {
+        Presentation {
+            token: self.presentation,
+            client: &self.client,
+            presenter: self.presenter,
+            jkt: self.jkt,
+            window: self.window,
+        }
     }
 }
 
@@ -198,6 +243,17 @@ impl Standing {
     }
 }
 
+/// A grant that stands, with its user.
+pub(crate) fn find_live(
+    connection: &Connection,
+    id: GrantId,
+    now: Timestamp,
+) -> Result<Option<(Grant, User)>, Unavailable> {
+    let found = Standing::find(connection, id, now)?;
+    let live = found.filter(|found| !found.revoked && found.grant.expires_at > now && found.stands());
+    Ok(live.map(|found| (found.grant, found.user)))
+}
+
 /// The checks that come before the rule of rotation. TE-23, TE-24.
 fn standing(
     connection: &Connection,
@@ -217,20 +273,12 @@ fn standing(
     Ok(if found.stands() { Ok(found) } else { Err(Refreshed::Revoked) })
 }
 
-fn verdict(presented: &Presented, standing: &Standing, now: Timestamp) -> Verdict {
-    let binding = match (presented.presenter, &standing.session) {
-        (Presenter::Cookie { session: Some(secret) }, Some(session)) if *secret.as_bytes() == session.secret => {
-            SenderBinding::Bound
-        }
-        // A confidential client keeps its token, so it never waits for a successor whose answer was lost. TE-25.
-        (Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient, _) => SenderBinding::None,
+fn judgement(presented: &Presented, standing: &Standing, now: Timestamp) -> Judgement {
+    let of_session = match (presented.presenter, &standing.session) {
+        (Presenter::Cookie { session: Some(secret) }, Some(session)) => *secret.as_bytes() == session.secret,
+        _ => false,
     };
-    let generation = presented.presentation.generation;
-    match (presented.presenter, judge(standing.grant.lineage, generation, binding, presented.window, now)) {
-        // A client that authenticates itself keeps its token. TE-25.
-        (Presenter::ConfidentialClient, Verdict::Rotate(_)) => Verdict::Again,
-        (_, verdict) => verdict,
-    }
+    judge_sender(&standing.grant, &presented.as_presentation(), of_session, now)
 }
 
 fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Result<Refreshed, Unavailable> {
@@ -238,15 +286,17 @@ fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Res
         Ok(standing) => standing,
         Err(refused) => return Ok(refused),
     };
-    match verdict(presented, &standing, now) {
-        Verdict::Rotate(next) | Verdict::Replace(next) => {
-            if !advance(connection, &standing.grant, next)? {
+    match judgement(presented, &standing, now) {
+        Judgement::Verdict(Verdict::Rotate(next) | Verdict::Replace(next)) => {
+            let jkt = bound_after(&standing.grant, &presented.as_presentation());
+            if !advance(connection, &standing.grant, next, jkt)? {
                 return Err(Unavailable::Failed("the grant changed under the write lock".to_owned()));
             }
-            standing.grant.lineage = next;
+            (standing.grant.lineage, standing.grant.jkt) = (next, jkt);
         }
-        Verdict::Again => {}
-        Verdict::Reuse => {
+        Judgement::Verdict(Verdict::Again) => {}
+        Judgement::OtherKey => return Ok(Refreshed::OtherKey),
+        Judgement::Verdict(Verdict::Reuse) => {
             revoke_for(connection, &standing.grant, Event::RefreshReused, now)?;
             return Ok(Refreshed::Reused);
         }
@@ -260,11 +310,11 @@ fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Res
 }
 
 /// The conditional write: it holds only if the row is what the rule has seen.
-fn advance(connection: &Connection, grant: &Grant, next: Lineage) -> Result<bool, Unavailable> {
+fn advance(connection: &Connection, grant: &Grant, next: Lineage, jkt: Option<JwkThumbprint>) -> Result<bool, Unavailable> {
     let number = |generation: u64| i64::try_from(generation).map_err(|error| corrupt("app_grant", error));
     let changed = change(
         connection,
-        "UPDATE app_grant SET generation = ?3, predecessor = ?4, rotated_at = ?5
+        "UPDATE app_grant SET generation = ?3, predecessor = ?4, rotated_at = ?5, jkt = ?6
          WHERE id = ?1 AND generation = ?2 AND revoked_at IS NULL",
         (
             grant.id.as_bytes(),
@@ -272,6 +322,7 @@ fn advance(connection: &Connection, grant: &Grant, next: Lineage) -> Result<bool
             number(next.generation)?,
             next.predecessor.map(number).transpose()?,
             millis(next.rotated_at),
+            jkt.as_ref().map(JwkThumbprint::as_bytes),
         ),
     )?;
     Ok(changed == 1)
@@ -295,9 +346,10 @@ impl Grants for SqliteStore {
                 Ok(standing) => standing,
                 Err(refused) => return Ok(refused),
             };
-            Ok(match verdict(&presented, &standing, now) {
-                Verdict::Reuse => Refreshed::Revoked,
-                Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_) => {
+            Ok(match judgement(&presented, &standing, now) {
+                Judgement::OtherKey => Refreshed::OtherKey,
+                Judgement::Verdict(Verdict::Reuse) => Refreshed::Revoked,
+                Judgement::Verdict(Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_)) => {
                     Refreshed::Stands { grant: Box::new(standing.grant), user: Box::new(standing.user) }
                 }
             })
@@ -306,10 +358,15 @@ impl Grants for SqliteStore {
     }
 
     async fn find_grant(&self, id: GrantId, now: Timestamp) -> Result<Option<(Grant, User)>, Unavailable> {
-        self.read(move |connection| {
-            let found = Standing::find(connection, id, now)?;
-            let live = found.filter(|found| !found.revoked && found.grant.expires_at > now && found.stands());
-            Ok(live.map(|found| (found.grant, found.user)))
+        self.read(move |connection| find_live(connection, id, now)).await
+    }
+
+    async fn revoke_grant(&self, id: GrantId, client: &ClientId, now: Timestamp) -> Result<GaveBack, Unavailable> {
+        let client = client.clone();
+        self.write(move |connection| match find(connection, id)? {
+            Some((grant, _)) if grant.client != client => Ok(GaveBack::Foreign),
+            Some((grant, _)) if revoke_for(connection, &grant, Event::GrantRevoked, now)? => Ok(GaveBack::Revoked),
+            _ => Ok(GaveBack::Nothing),
         })
         .await
     }

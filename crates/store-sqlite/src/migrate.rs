@@ -32,6 +32,16 @@ pub struct MigrationStatus {
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", sql: include_str!("../migrations/0001_first.sql") },
     Migration { version: 2, name: "nodes", sql: include_str!("../migrations/0002_nodes.sql") },
+    Migration {
+        version: 3,
+        name: "authorization_request",
+        sql: include_str!("../migrations/0003_authorization_request.sql"),
+    },
+    Migration { version: 4, name: "replay", sql: include_str!("../migrations/0004_replay.sql") },
+    Migration { version: 5, name: "logout", sql: include_str!("../migrations/0005_logout.sql") },
+    Migration { version: 6, name: "registration", sql: include_str!("../migrations/0006_registration.sql") },
+    Migration { version: 7, name: "device_and_dpop", sql: include_str!("../migrations/0007_device_and_dpop.sql") },
+    Migration { version: 8, name: "key_rotation", sql: include_str!("../migrations/0008_key_rotation.sql") },
 ];
 
 pub(crate) fn newest() -> u32 {

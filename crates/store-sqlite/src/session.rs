@@ -13,6 +13,7 @@ use rusqlite::{Connection, Row};
 use crate::SqliteStore;
 use crate::audit::{About, record};
 use crate::column::{Cells, all, authentication, change, client_id, first, get, millis, timestamp};
+use crate::logout_delivery;
 use crate::user::{self, user_columns};
 
 /// The columns of [`read`].
@@ -73,7 +74,8 @@ fn has_grants(connection: &Connection, id: SessionId, now: Timestamp) -> Result<
     Ok(found.is_some())
 }
 
-/// End a session and revoke what hangs on it, offline access excepted. SE-16, LO-5. `false`: it was over.
+/// End a session, revoke what hangs on it, offline access excepted, and let its apps be told. SE-16, LO-5, LO-10. `false`:
+/// it was over.
 pub(crate) fn end(connection: &Connection, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable> {
     let ended = first(
         connection,
@@ -87,6 +89,7 @@ pub(crate) fn end(connection: &Connection, user: UserId, id: SessionId, now: Tim
         "UPDATE app_grant SET revoked_at = ?2 WHERE session_id = ?1 AND offline = 0 AND revoked_at IS NULL",
         (id.as_bytes(), millis(now)),
     )?;
+    logout_delivery::due_of_session(connection, id, now)?;
     record(connection, now, Event::SignedOut, About { user: Some(user), session: Some(id), ..About::default() })?;
     Ok(was_open)
 }

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Row};
 use crate::SqliteStore;
 use crate::audit::{About, record};
 use crate::column::{Cells, all, change, corrupt, first, millis, timestamp};
+use crate::logout_delivery;
 
 fn status_number(status: UserStatus) -> i64 {
     match status {
@@ -67,7 +68,7 @@ pub(crate) fn find_current(connection: &Connection, id: UserId, epoch: u32) -> R
     Ok(find(connection, id)?.filter(|user| is_current(user, epoch)))
 }
 
-/// End everything that was begun for the account. SE-14.
+/// End everything that was begun for the account, and let the apps be told. SE-14, LO-10.
 pub(crate) fn raise_epoch(connection: &Connection, id: UserId, now: Timestamp) -> Result<bool, Unavailable> {
     let raised = change(
         connection,
@@ -85,6 +86,7 @@ pub(crate) fn raise_epoch(connection: &Connection, id: UserId, now: Timestamp) -
         "UPDATE app_grant SET revoked_at = ?2 WHERE user_id = ?1 AND revoked_at IS NULL",
         (id.as_bytes(), millis(now)),
     )?;
+    logout_delivery::due_of_user(connection, id, now)?;
     Ok(raised > 0)
 }
 

@@ -22,6 +22,16 @@ pub enum Event {
     RefreshReused,
     /// A spent authorization code came back with everything right: its grant was revoked. AZ-30.
     CodeReplayed,
+    /// A refresh token was revoked by its client, and so its grant. RFC 7009.
+    GrantRevoked,
+    /// An access token was revoked by its client. RFC 7009.
+    TokenRevoked,
+    /// A user took an app what it was given.
+    AccessWithdrawn,
+    /// An app has taken the message that a session of its user ended. LO-12.
+    AppSignedOut,
+    /// An app could not be told, or would not listen. LO-12.
+    AppNotSignedOut,
     /// An account was made.
     UserAdded,
     /// A password was set.
@@ -30,22 +40,33 @@ pub enum Event {
     StatusChanged,
     /// A client was added or changed.
     ClientChanged,
+    /// An announced signing key began to sign.
+    SigningKeyActivated,
+    /// A signing key was removed before its time.
+    SigningKeyRemoved,
     /// A backup was restored: everything begun before has ended.
     Restored,
 }
 
 impl Event {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::SignedIn,
         Self::SignedOut,
         Self::GrantIssued,
         Self::RefreshReused,
         Self::CodeReplayed,
+        Self::GrantRevoked,
+        Self::TokenRevoked,
+        Self::AccessWithdrawn,
+        Self::AppSignedOut,
+        Self::AppNotSignedOut,
         Self::UserAdded,
         Self::PasswordSet,
         Self::StatusChanged,
         Self::ClientChanged,
+        Self::SigningKeyActivated,
+        Self::SigningKeyRemoved,
         Self::Restored,
     ];
 
@@ -58,10 +79,17 @@ impl Event {
             Self::GrantIssued => "grant_issued",
             Self::RefreshReused => "refresh_reused",
             Self::CodeReplayed => "code_replayed",
+            Self::GrantRevoked => "grant_revoked",
+            Self::TokenRevoked => "token_revoked",
+            Self::AccessWithdrawn => "access_withdrawn",
+            Self::AppSignedOut => "app_signed_out",
+            Self::AppNotSignedOut => "app_not_signed_out",
             Self::UserAdded => "user_added",
             Self::PasswordSet => "password_set",
             Self::StatusChanged => "status_changed",
             Self::ClientChanged => "client_changed",
+            Self::SigningKeyActivated => "signing_key_activated",
+            Self::SigningKeyRemoved => "signing_key_removed",
             Self::Restored => "restored",
         }
     }

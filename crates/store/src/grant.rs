@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{GrantId, SessionId, UserId};
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::refresh_token::PresentedRefreshToken;
+use brama_protocol::resource::Resources;
 use brama_protocol::scope::GrantedScope;
 use jiff::{SignedDuration, Timestamp};
 
@@ -28,7 +31,8 @@ pub struct Lineage {
 pub enum SenderBinding {
     /// Whoever has the token.
     None,
-    /// The cookie came with the cookie of the grant's own session, or the client authenticated itself.
+    /// The cookie came with the cookie of the grant's own session, the client authenticated itself, or it proved that it
+    /// holds the key the grant is bound to.
     Bound,
 }
 
@@ -76,6 +80,73 @@ pub fn judge(
     Verdict::Reuse
 }
 
+/// What the key of a grant says about a sender's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyMatch {
+    /// The grant is bound to no key.
+    Unbound,
+    /// To the one that the sender holds: a bound sender.
+    Same,
+    /// To another one.
+    Other,
+}
+
+impl KeyMatch {
+    /// Compare.
+    #[must_use]
+    pub fn of(grant: Option<JwkThumbprint>, sender: Option<JwkThumbprint>) -> Self {
+        match grant {
+            None => Self::Unbound,
+            Some(key) if sender == Some(key) => Self::Same,
+            Some(_) => Self::Other,
+        }
+    }
+}
+
+/// What the presentation of one generation of a grant comes to, for every kind of presenter and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// What [`judge`] says.
+    Verdict(Verdict),
+    /// The key is another one, and the token is not one that tells of theft.
+    OtherKey,
+}
+
+/// [`judge`] with all that is known of the sender. TE-25, TE-27.
+///
+/// `of_session`: a cookie came with the cookie of the grant's own session. A sender with another key gets nothing; a
+/// token that was replaced long ago tells of theft all the same, for its owner may have been the one without the key.
+#[must_use]
+pub fn judge_sender(grant: &Grant, presentation: &Presentation<'_>, of_session: bool, now: Timestamp) -> Judgement {
+    let key = KeyMatch::of(grant.jkt, presentation.jkt);
+    let binding = match (presentation.presenter, key) {
+        (_, KeyMatch::Other) => SenderBinding::None,
+        (_, KeyMatch::Same) => SenderBinding::Bound,
+        (Presenter::Cookie { .. }, KeyMatch::Unbound) if of_session => SenderBinding::Bound,
+        // A confidential client keeps its token, so it never waits for a successor whose answer was lost. TE-25.
+        (Presenter::Cookie { .. } | Presenter::PublicClient | Presenter::ConfidentialClient, KeyMatch::Unbound) => {
+            SenderBinding::None
+        }
+    };
+    let verdict = judge(grant.lineage, presentation.token.generation, binding, presentation.window, now);
+    match (presentation.presenter, key, verdict) {
+        (_, KeyMatch::Other, Verdict::Rotate(_) | Verdict::Again | Verdict::Replace(_)) => Judgement::OtherKey,
+        // A client that authenticates itself keeps its token. TE-25.
+        (Presenter::ConfidentialClient, _, Verdict::Rotate(_)) => Judgement::Verdict(Verdict::Again),
+        (_, _, verdict) => Judgement::Verdict(verdict),
+    }
+}
+
+/// The key a grant is bound to after a rotation: a public client that begins to prove a key is bound to it from then on.
+/// RFC 9449 §5: the refresh token it gets must be bound.
+#[must_use]
+pub fn bound_after(grant: &Grant, presentation: &Presentation<'_>) -> Option<JwkThumbprint> {
+    match presentation.presenter {
+        Presenter::PublicClient | Presenter::Cookie { .. } => grant.jkt.or(presentation.jkt),
+        Presenter::ConfidentialClient => grant.jkt,
+    }
+}
+
 /// What a user gave a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -91,12 +162,16 @@ pub struct Grant {
     pub session: SessionId,
     /// What it allows.
     pub scope: GrantedScope,
-    /// The resource its access tokens are for; none: the default.
-    pub resource: Option<String>,
+    /// The resources that its access tokens may be for; none: the default.
+    pub resources: Resources,
+    /// Claims that were asked for by name, and allowed.
+    pub claims: NamedClaims,
     /// How the person had proved who they are. TK-5.
     pub authentication: Authentication,
     /// Whether it outlives the session: `offline_access`. TE-30.
     pub offline: bool,
+    /// The key that its refresh tokens are bound to. TE-25.
+    pub jkt: Option<JwkThumbprint>,
     /// Whether its session's cookie outlives the browser, which its refresh cookie then does too. SE-9.
     pub lasting: bool,
     /// When it was given.
@@ -122,12 +197,16 @@ pub struct NewGrant {
     pub session: SessionId,
     /// What it allows.
     pub scope: GrantedScope,
-    /// The resource.
-    pub resource: Option<String>,
+    /// The resources that its access tokens may be for.
+    pub resources: Resources,
+    /// Claims that were asked for by name, and allowed.
+    pub claims: NamedClaims,
     /// How the person proved who they are.
     pub authentication: Authentication,
     /// Whether it outlives the session.
     pub offline: bool,
+    /// The key that its refresh tokens are bound to: that of a public client with a DPoP proof. RFC 9449 §5; TE-25.
+    pub jkt: Option<JwkThumbprint>,
     /// Its end.
     pub expires_at: Timestamp,
 }
@@ -155,6 +234,8 @@ pub struct Presentation<'a> {
     pub client: &'a ClientId,
     /// By whom.
     pub presenter: Presenter,
+    /// The key that the sender has proved to hold. RFC 9449 §4.3.
+    pub jkt: Option<JwkThumbprint>,
     /// How long a replaced token is answered with the same successor.
     pub window: SignedDuration,
 }
@@ -171,12 +252,25 @@ pub enum Refreshed {
     },
     /// A superseded token: the grant is revoked, in the same transaction. TE-27.
     Reused,
+    /// The grant is bound to a key that the sender did not prove to hold. Nothing changed. TE-25.
+    OtherKey,
     /// It ran out.
     Expired,
     /// It was revoked, or its user or session ended.
     Revoked,
     /// There is none for this client.
     Unknown,
+}
+
+/// What giving a grant back came to. RFC 7009 §2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GaveBack {
+    /// It is revoked now.
+    Revoked,
+    /// It was revoked before, or there is none.
+    Nothing,
+    /// It is another client's, and stays as it is.
+    Foreign,
 }
 
 /// Grants in the database.
@@ -192,6 +286,9 @@ pub trait Grants: Send + Sync {
     async fn look(&self, presentation: Presentation<'_>, now: Timestamp) -> Result<Refreshed, Unavailable>;
     /// Whether a grant still stands, with its user: for access tokens presented to this server. EP-42.
     async fn find_grant(&self, id: GrantId, now: Timestamp) -> Result<Option<(Grant, User)>, Unavailable>;
+    /// Revoke a grant of this client and nothing else, as the client asked, and note it in the log: its session and other
+    /// grants stay. EP-34, EP-35.
+    async fn revoke_grant(&self, id: GrantId, client: &ClientId, now: Timestamp) -> Result<GaveBack, Unavailable>;
     /// End the session a grant hangs on and the grant itself; other offline grants stay. `false`: it was over.
     async fn sign_out_grant(&self, id: GrantId, now: Timestamp) -> Result<bool, Unavailable>;
 }

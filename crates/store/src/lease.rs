@@ -10,17 +10,20 @@ use crate::Unavailable;
 pub enum Job {
     /// Removing what is over. PR-1.
     Sweep,
+    /// Announcing, activating and erasing signing keys. TK-21.
+    Keys,
 }
 
 impl Job {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Sweep];
+    pub const ALL: [Self; 2] = [Self::Sweep, Self::Keys];
 
     /// The word in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sweep => "sweep",
+            Self::Keys => "keys",
         }
     }
 }

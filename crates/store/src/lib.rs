@@ -11,8 +11,14 @@ pub mod client;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod consent;
+pub mod device;
 pub mod grant;
 pub mod lease;
+pub mod logout_delivery;
+pub mod par;
+pub mod registration;
+pub mod replay;
+pub mod revoked_token;
 pub mod session;
 pub mod signing_key;
 pub mod stored;
@@ -26,8 +32,14 @@ pub use authorization::Authorizations;
 pub use catalog::Catalog;
 pub use client::Clients;
 pub use consent::Consents;
+pub use device::Devices;
 pub use grant::Grants;
 pub use lease::Leases;
+pub use logout_delivery::LogoutDeliveries;
+pub use par::PushedRequests;
+pub use registration::Registrations;
+pub use replay::Replays;
+pub use revoked_token::RevokedTokens;
 pub use session::Sessions;
 pub use signing_key::SigningKeys;
 pub use sweep::Sweep;
@@ -60,8 +72,14 @@ pub trait Store:
     + Catalog
     + Clients
     + Consents
+    + Devices
     + Grants
     + Leases
+    + LogoutDeliveries
+    + PushedRequests
+    + Registrations
+    + Replays
+    + RevokedTokens
     + Sessions
     + SigningKeys
     + Sweep
@@ -76,8 +94,14 @@ impl<T> Store for T where
         + Catalog
         + Clients
         + Consents
+        + Devices
         + Grants
         + Leases
+        + LogoutDeliveries
+        + PushedRequests
+        + Registrations
+        + Replays
+        + RevokedTokens
         + Sessions
         + SigningKeys
         + Sweep

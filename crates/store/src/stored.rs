@@ -1,9 +1,12 @@
 //! How values of the protocol are stored, in every backend alike: rows are copied from one to another as they are.
 
+use brama_protocol::acr::AcrRequest;
+use brama_protocol::authorize::response::ResponseMode;
 use brama_protocol::client::{
     AuthMethod, BackchannelLogout, Client, ClientId, ClientKeys, ClientLinks, ClientType, GrantType, IdTokenAlgorithm,
     RefreshDelivery, Registrar,
 };
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::origin::Origin;
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::scope::{GrantedScope, Scope};
@@ -55,6 +58,42 @@ pub fn scope(table: &'static str, text: &str) -> Result<Scope, Unavailable> {
 /// It is no scope.
 pub fn granted(table: &'static str, text: &str) -> Result<GrantedScope, Unavailable> {
     scope(table, text).map(GrantedScope::from_stored)
+}
+
+/// Claims by name, from their column.
+///
+/// # Errors
+/// It is no list of claims.
+pub fn named_claims(table: &'static str, text: Option<&str>) -> Result<NamedClaims, Unavailable> {
+    NamedClaims::from_stored(text).ok_or_else(|| corrupt(table, "claims"))
+}
+
+/// What is asked of the strength of a sign-in, from its columns; values stand between spaces.
+#[must_use]
+pub fn acr_request(values: Option<&str>, essential: bool) -> AcrRequest {
+    let values = values.unwrap_or_default().split(' ').filter(|value| !value.is_empty());
+    AcrRequest { values: values.map(ToOwned::to_owned).collect(), essential }
+}
+
+/// How an answer goes to the client, from its column.
+///
+/// # Errors
+/// It is no mode.
+pub fn response_mode(table: &'static str, number: i64) -> Result<ResponseMode, Unavailable> {
+    match number {
+        0 => Ok(ResponseMode::Query),
+        1 => Ok(ResponseMode::FormPost),
+        other => Err(corrupt(table, format!("response_mode {other}"))),
+    }
+}
+
+/// How an answer goes to the client, for its column.
+#[must_use]
+pub fn response_mode_number(mode: ResponseMode) -> i64 {
+    match mode {
+        ResponseMode::Query => 0,
+        ResponseMode::FormPost => 1,
+    }
 }
 
 /// How a person proved who they are, from its three columns; `amr` values stand between spaces.

@@ -232,6 +232,10 @@ impl<'s> Browser<'s> {
                 Landing::Outside(target)
             } else if let Some(form) = html::form(text, "/sign-in") {
                 self.submit(&form, &[("username", username), ("password", password)]).await
+            } else if html::form_post(text).is_some() {
+                return Answer::posted(text);
+            } else if let Some(form) = html::form(text, "/select-account") {
+                self.submit(&form, &[("decision", "continue")]).await
             } else if let Some(form) = html::form(text, "/consent") {
                 self.submit(&form, &[("decision", "allow")]).await
             } else {

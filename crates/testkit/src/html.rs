@@ -78,6 +78,17 @@ pub fn continuation(page: &str) -> Option<String> {
     attribute(&format!(" {tag}"), "href")
 }
 
+/// The answer that a page posts to an app: where, and what. AZ-32.
+#[must_use]
+pub fn form_post(page: &str) -> Option<(String, Vec<(String, String)>)> {
+    let (_, rest) = page.split_once("<form id=\"respond\"")?;
+    let form = rest.split("</form>").next()?;
+    let action = attribute(form.split('>').next()?, "action")?;
+    let fields = tags(form, "input").map(|tag| format!(" {tag}"));
+    let fields = fields.filter_map(|tag| Some((attribute(&tag, "name")?, attribute(&tag, "value")?)));
+    Some((action, fields.collect()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

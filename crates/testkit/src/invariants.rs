@@ -112,8 +112,19 @@ fn cors(reply: &Reply) {
 fn page(reply: &Reply) {
     assert_eq!(reply.header("content-type"), Some("text/html; charset=utf-8"), "{reply}");
     let policy = reply.header("content-security-policy").unwrap();
+    // A page that posts an answer to an app may do so, and nothing else.
+    let posts_away = html::form_post(reply.text()).is_some();
+    let (rest, targets) = match policy.split_once("form-action 'self'") {
+        Some((before, after)) => {
+            let (targets, after) = after.split_once(';').unwrap_or((after, ""));
+            (format!("{before}{after}"), targets)
+        }
+        None => (policy.to_owned(), ""),
+    };
+    assert_eq!(!targets.is_empty(), posts_away, "{policy}");
+    assert!(matches!(targets, "" | " https:" | " https: http:"), "{policy}");
     for unsafe_word in ["unsafe-inline", "unsafe-eval", "*", "http:", "https:"] {
-        assert!(!policy.contains(unsafe_word), "{policy}");
+        assert!(!rest.contains(unsafe_word), "{policy}");
     }
     let nonce =
         policy.split_once("script-src 'nonce-").and_then(|(_, rest)| rest.split_once('\'')).map(|(nonce, _)| nonce);

@@ -46,7 +46,7 @@ pub use call::Call;
 pub use clock::TestClock;
 pub use entropy::SeededEntropy;
 pub use jar::Jar;
-pub use options::{Options, Storage};
+pub use options::{Options, Storage, Way};
 pub use outgoing::World;
 pub use relying_party::{Answer, RelyingParty, challenge};
 pub use reply::Reply;

@@ -1,13 +1,19 @@
 //! What a test may change before the server starts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use brama_flows::Settings;
 use brama_flows::context::{SessionSettings, ThrottleSettings, TokenSettings};
 use brama_flows::login::hashing::{Cost, PoolSettings};
+use brama_flows::outgoing::Outgoing;
+use brama_flows::register::RegistrationSettings;
 use brama_http::{Limits, Look, TrustedProxies};
 use brama_pages::Locale;
+use brama_protocol::client::GrantType;
 use brama_protocol::origin::Origin;
+use brama_protocol::registration::policy::{Mode, Policy};
+use brama_protocol::scope::Scope;
 use brama_store::throttle::{LaneRule, Penalty};
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,6 +24,16 @@ pub enum Storage {
     Memory,
     /// In a file of a folder that goes with the server: for tests that look at rows or want readers beside the writer.
     Disk,
+}
+
+/// Another way to the servers of others than the test's own [`crate::World`].
+#[derive(Clone)]
+pub struct Way(pub Arc<dyn Outgoing>);
+
+impl std::fmt::Debug for Way {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Way(..)")
+    }
 }
 
 /// Everything that can differ. The defaults are those of production, but for cheap password hashes.
@@ -35,6 +51,8 @@ pub struct Options {
     pub storage: Storage,
     /// The hashing pool.
     pub hashing: PoolSettings,
+    /// The way to the servers of others; nothing: [`crate::World`].
+    pub outgoing: Option<Way>,
     /// Where randomness begins.
     pub seed: u64,
     /// When the test begins.
@@ -104,6 +122,21 @@ impl Default for Options {
                     network: lane(200, minutes(10), Penalty::RestOfWindow),
                     authorize_per_minute: 300,
                 },
+                signing_algorithms: vec!["ES256", "RS256"],
+                dpop_nonce_required: false,
+                registration: RegistrationSettings {
+                    policy: Policy {
+                        mode: Mode::Closed,
+                        scopes: Scope::parse("openid profile email offline_access").unwrap(),
+                        grants: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+                        redirect_hosts: Vec::new(),
+                    },
+                    most: 1000,
+                    unused_life: hours(30 * 24),
+                    per_hour: 30,
+                    own_names: vec!["Brama".to_owned()],
+                },
+                require_pushed_authorization_requests: false,
                 password_min: 15,
             },
             look: Look { site_name: "Brama".to_owned(), default_locale: Locale::En, support_url: None, dev: false },
@@ -116,6 +149,7 @@ impl Default for Options {
                 queue: 4096,
                 wait: Duration::from_secs(60),
             },
+            outgoing: None,
             seed: 1,
             now: "2026-06-01T08:00:00Z".parse().unwrap(),
             seeded: true,

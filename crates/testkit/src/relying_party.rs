@@ -180,6 +180,15 @@ impl Answer {
         Self { url: url.to_owned(), parameters }
     }
 
+    /// Read the page that posts the answer; a test fails if it is none. AZ-32.
+    #[must_use]
+    pub fn posted(page: &str) -> Self {
+        let (url, pairs) = crate::html::form_post(page).unwrap_or_else(|| panic!("no form for the app: {page}"));
+        let parameters: BTreeMap<String, String> = pairs.iter().cloned().collect();
+        assert_eq!(pairs.len(), parameters.len(), "{pairs:?}");
+        Self { url, parameters }
+    }
+
     /// A parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

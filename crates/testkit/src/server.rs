@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use brama_flows::backchannel::{Backchannel, Round, deliver_due};
 use brama_flows::catalog::CurrentCatalog;
 use brama_flows::csrf::CsrfKey;
-use brama_flows::keys::{MasterKey, Purpose, Sealer};
+use brama_flows::dpop::Nonces;
+use brama_flows::keys::rotation::Turned;
+use brama_flows::keys::{KeySettings, MasterKey, Purpose, Sealer};
 use brama_flows::login::flood::FloodGate;
 use brama_flows::login::hashing::HashPool;
 use brama_flows::login::throttle::ThrottleKey;
@@ -16,18 +19,20 @@ use brama_flows::{Clock, Ctx, Deployment, Entropy as _};
 use brama_http::{App, Front, Limits, Serving, TrustedProxies};
 use brama_jose::{Algorithm, SigningKey};
 use brama_postgres_cluster::Cluster;
+use brama_protocol::device::UserCodeKey;
 use brama_protocol::refresh_token::RefreshTokenKey;
 use brama_store::Store;
-use brama_store::signing_key::SigningKeyRecord;
+use brama_store::signing_key::NewSigningKey;
 use brama_store_postgres::{PostgresStore, Settings as PostgresSettings};
 use brama_store_sqlite::{Settings as SqliteSettings, SqliteStore};
 use http::Method;
+use jiff::SignedDuration;
 use tokio::net::TcpListener;
 
 use crate::call::Call;
 use crate::clock::TestClock;
 use crate::entropy::SeededEntropy;
-use crate::options::{Options, Storage};
+use crate::options::{Options, Storage, Way};
 use crate::outgoing::World;
 use crate::seeds;
 
@@ -47,6 +52,7 @@ pub struct TestServer {
     front: Front,
     proxies: TrustedProxies,
     limits: Limits,
+    options: Options,
     database: Option<Database>,
     #[expect(dead_code, reason = "held: the folder goes with the server")]
     folder: Option<tempfile::TempDir>,
@@ -131,25 +137,51 @@ impl TestServer {
         let mut options = Options::default();
         change(&mut options);
         let Opened { store, database, folder } = open_store(&options).await;
+        let sealer = Sealer::new(&MasterKey::new(MASTER).unwrap().derive(Purpose::SigningKeys).unwrap()).unwrap();
+        for key in signing_keys() {
+            let row = format!("signing_key/sealed/{}", key.kid());
+            let record = NewSigningKey {
+                kid: key.kid().to_owned(),
+                alg: key.algorithm().as_str().to_owned(),
+                sealed: sealer.seal([7; 12], &row, key.to_pkcs8()).unwrap(),
+                active: true,
+                created_at: options.now,
+            };
+            store.add_signing_key(record).await.unwrap();
+        }
+        let clock = Arc::new(TestClock::at(options.now));
+        let server = Self::node(options.clone(), store, clock, Arc::new(World::default())).await;
+        let server = Self { database, folder, ..server };
+        if options.seeded {
+            seeds::plant(&server, options.hashing.cost).await;
+        }
+        server
+    }
+
+    /// Another node of the same deployment: the same database and the same clock, and a memory of its own.
+    pub async fn another_node(&self) -> Self {
+        let mut options = self.options.clone();
+        // Two nodes never have the same random bytes.
+        options.seed = options.seed.wrapping_add(1_000_000);
+        Self::node(options, Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.world)).await
+    }
+
+    /// One node; its keys are in the database.
+    async fn node(options: Options, store: Arc<dyn Store>, clock: Arc<TestClock>, world: Arc<World>) -> Self {
+        let kept = options.clone();
         let master = MasterKey::new(MASTER).unwrap();
         let derive = |purpose| master.derive(purpose).unwrap();
         let entropy = Arc::new(SeededEntropy::new(options.seed));
         let sealer = Sealer::new(&derive(Purpose::SigningKeys)).unwrap();
-        for key in signing_keys() {
-            let row = format!("signing_key/sealed/{}", key.kid());
-            let record = SigningKeyRecord {
-                kid: key.kid().to_owned(),
-                alg: key.algorithm().as_str().to_owned(),
-                sealed: sealer.seal([7; 12], &row, key.to_pkcs8()).unwrap(),
-                created_at: options.now,
-            };
-            store.add_first_signing_key(record).await.unwrap();
-        }
-        let catalog = CurrentCatalog::load(store.as_ref(), sealer, entropy.as_ref(), options.now).await.unwrap();
+        let tokens = &options.settings.tokens;
+        let keys = KeySettings {
+            algorithms: options.settings.signing_algorithms.iter().map(|name| name.parse().unwrap()).collect(),
+            rotation: SignedDuration::from_hours(90 * 24),
+            longest_life: tokens.access.max(tokens.id),
+        };
+        let catalog = CurrentCatalog::load(store.as_ref(), sealer, keys, entropy.as_ref(), options.now).await.unwrap();
         let mut dummy = [0; 48];
         entropy.fill(&mut dummy).unwrap();
-        let clock = Arc::new(TestClock::at(options.now));
-        let world = Arc::new(World::default());
         let deployment = Arc::new(Deployment {
             settings: options.settings,
             store: Arc::clone(&store),
@@ -158,15 +190,19 @@ impl TestServer {
             refresh_tokens: RefreshTokenKey::new(&derive(Purpose::RefreshTokens)),
             csrf: CsrfKey::new(&derive(Purpose::Csrf)),
             throttle_key: ThrottleKey::new(&derive(Purpose::Throttle)),
+            user_codes: UserCodeKey::new(&derive(Purpose::UserCodes)),
+            nonces: Nonces::new(&derive(Purpose::DpopNonces)),
             flood: FloodGate::default(),
+            client_auth: brama_flows::client_auth::Memory::default(),
             hashing: HashPool::start(options.hashing, dummy).unwrap(),
-            outgoing: Arc::clone(&world) as Arc<dyn Outgoing>,
+            backchannel: Backchannel::default(),
+            outgoing: options.outgoing.map_or_else(|| Arc::clone(&world) as Arc<dyn Outgoing>, |Way(way)| way),
             entropy,
         });
         let shown = Arc::clone(&clock) as Arc<dyn Clock>;
         let app = App::new(Arc::clone(&deployment), shown, options.look, options.proxies.clone()).unwrap();
         let front = Front::new(Arc::new(app), axum::Router::new());
-        let server = Self {
+        Self {
             clock,
             world,
             deployment,
@@ -174,13 +210,10 @@ impl TestServer {
             front,
             proxies: options.proxies,
             limits: options.limits,
-            database,
-            folder,
-        };
-        if options.seeded {
-            seeds::plant(&server, options.hashing.cost).await;
+            options: kept,
+            database: None,
+            folder: None,
         }
-        server
     }
 
     /// The issuer, which is also the origin of all pages.
@@ -199,6 +232,19 @@ impl TestServer {
     /// nothing.
     pub async fn keep_up(&self) {
         let _ = self.deployment.catalog.look(self.store.as_ref()).await;
+    }
+
+    /// Let signing keys come and go, as a running server does once a minute, and take the change over.
+    pub async fn turn_keys(&self) -> Turned {
+        let (store, entropy) = (self.store.as_ref(), self.deployment.entropy.as_ref());
+        let turned = self.deployment.catalog.turn_keys(store, entropy, self.clock.now()).await.unwrap();
+        self.keep_up().await;
+        turned
+    }
+
+    /// Deliver the logout tokens that are due at this instant of the clock, as a running server does by itself.
+    pub async fn tell_apps(&self) -> Round {
+        deliver_due(&self.deployment, self.clock.as_ref()).await.unwrap()
     }
 
     /// The context of a request that comes now.

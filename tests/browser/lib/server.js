@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ask } from './plain.js'
 import { openWire } from './wire.js'
 
 const PROGRAM = process.env.BRAMA_BIN || fileURLToPath(new URL('../../../target/debug/brama', import.meta.url))
@@ -61,11 +62,12 @@ async function contents(folder, url) {
  * Start it and wait until it is ready.
  *
  * @param {string[]} [flags] more flags of `brama dev`
+ * @param {{ key: string, cert: string }} [tls] the proxy before it speaks TLS
  */
-export async function startServer(flags = []) {
+export async function startServer(flags = [], tls) {
   const folder = await mkdtemp(join(tmpdir(), 'brama-browser-'))
   const dataDir = join(folder, 'data')
-  const wire = await openWire()
+  const wire = await openWire(tls)
   const port = await freePort()
   wire.aim(port)
   const place = ['--data-dir', dataDir, '--public-url', wire.url]
@@ -87,21 +89,22 @@ export async function startServer(flags = []) {
   child.on('error', (error) => (failure = `${PROGRAM} does not start: ${error.message}; build it with \`cargo build -p brama\``))
   child.on('exit', (code, signal) => (failure ||= `the server ended with ${code ?? signal}`))
 
+  const here = (/** @type {string} */ path, headers = {}) =>
+    ask(`http://127.0.0.1:${port}${path}`, { headers: { host: new URL(wire.url).host, ...headers } })
   const started = Date.now()
   for (;;) {
     if (failure || Date.now() - started > 30_000) throw new Error(`${failure || 'the server is not ready after 30 s'}\n${output}`)
-    const ready = await fetch(`http://127.0.0.1:${port}/readyz`, { headers: { host: new URL(wire.url).host } }).catch(
-      () => undefined,
-    )
-    if (ready?.ok) break
+    if ((await here('/readyz').catch(() => undefined))?.status === 200) break
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  const demo = await (await fetch(`${wire.url}/demo/config.json`)).json()
+  const demo = JSON.parse((await here('/demo/config.json')).text)
 
   return {
     url: wire.url,
     wire,
     dataDir,
+    /** Ask the server itself for a path of its, without the proxy. */
+    here,
     /** Everything the database keeps. */
     stored: () => contents(dataDir, elsewhere.BRAMA_DATABASE_URL),
     /** The demo user's name and password. */

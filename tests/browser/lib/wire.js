@@ -6,6 +6,7 @@
  */
 
 import http from 'node:http'
+import https from 'node:https'
 
 /**
  * @typedef {object} Passed
@@ -26,15 +27,20 @@ import http from 'node:http'
  * @typedef {{ headers?: Record<string, string>, before?: Promise<unknown>, after?: Promise<unknown>, lose?: boolean }} Treatment
  */
 
-/** Open the proxy; `aim` says later where it leads. */
-export async function openWire() {
+/**
+ * Open the proxy; `aim` says later where it leads.
+ *
+ * @param {{ key: string, cert: string }} [tls] what it speaks TLS with
+ */
+export async function openWire(tls) {
   /** @type {Passed[]} */
   let log = []
   /** @type {(request: http.IncomingMessage) => Treatment | undefined} */
   let treat = () => undefined
   let upstream = 0
 
-  const server = http.createServer(async (request, response) => {
+  /** @type {http.RequestListener} */
+  const pass = async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://localhost')
     const treatment = treat(request) ?? {}
     const body = []
@@ -76,14 +82,15 @@ export async function openWire() {
     )
     onward.on('error', () => response.destroy())
     onward.end(Buffer.concat(body))
-  })
+  }
+  const server = tls ? https.createServer(tls, pass) : http.createServer(pass)
   server.on('clientError', (_, socket) => socket.destroy())
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
 
   return {
     port,
-    url: `http://localhost:${port}`,
+    url: `${tls ? 'https' : 'http'}://localhost:${port}`,
     /** @param {number} port the server's own */
     aim: (port) => void (upstream = port),
     /** @param {typeof treat} [how] nothing: let everything pass */

@@ -14,10 +14,13 @@ const QUIET = [
 ]
 
 /**
- * @param {{ flags?: string[], ignoreDefaultArgs?: string[], prepare?: (server: import('./server.js').Server) => Promise<void> }} [options]
- *   `prepare` runs once the server is up
+ * @param {object} [options]
+ * @param {string[]} [options.flags]
+ * @param {{ key: string, cert: string }} [options.tls] the server is at an https address, with this certificate
+ * @param {string[]} [options.ignoreDefaultArgs]
+ * @param {(server: import('./server.js').Server) => Promise<void>} [options.prepare] runs once the server is up
  */
-export function openWorld({ flags, ignoreDefaultArgs, prepare } = {}) {
+export function openWorld({ flags, tls, ignoreDefaultArgs, prepare } = {}) {
   /** @type {import('playwright-core').Browser} */
   let browser
   /** @type {import('./server.js').Server} */
@@ -26,7 +29,7 @@ export function openWorld({ flags, ignoreDefaultArgs, prepare } = {}) {
   let contexts = []
 
   before(async () => {
-    server = await startServer(flags)
+    server = await startServer(flags, tls)
     browser = await chromium.launch({
       executablePath: process.env.BRAMA_CHROMIUM || '/usr/bin/chromium',
       args: QUIET,
@@ -54,7 +57,7 @@ export function openWorld({ flags, ignoreDefaultArgs, prepare } = {}) {
      * @param {import('playwright-core').BrowserContextOptions} [options]
      */
     async profile(options) {
-      const context = await browser.newContext({ locale: 'en-GB', baseURL: server.url, ...options })
+      const context = await browser.newContext({ locale: 'en-GB', baseURL: server.url, ignoreHTTPSErrors: Boolean(tls), ...options })
       context.setDefaultTimeout(15_000)
       contexts.push(context)
       return context

@@ -29,3 +29,16 @@ account-notice-others-ended = { $count ->
 }
 account-notice-gone = This session had already ended
 account-notice-theft = A sign-in key of one of your apps was used a second time. We cut off its access. If that was not you on another device, end all sessions below and change your password
+
+apps-title = Apps with access
+apps-text = These apps may use your account.
+apps-none = No app has access to your account.
+apps-unverified = The owner of this app has not been checked.
+apps-since = Since
+apps-used = Last used
+apps-not-in-use = not in use; it would not have to ask again
+apps-may = The app may
+apps-withdraw = Withdraw access
+apps-withdraw-name = Withdraw access: { $app }
+apps-withdrawn = The app has no access any more
+apps-back = Account

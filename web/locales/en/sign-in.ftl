@@ -31,6 +31,17 @@ continue-heading = Going back to { $app }
 continue-text = This takes a moment. If nothing happens, press the button.
 continue-link = Continue
 
+leave-title = The sign-in was not completed
+leave-text = The app “{ $app }” cannot be given what it asked for. It wants to be told at { $domain }.
+leave-careful = The owner of this app has not been checked. Go on only if you know this address.
+leave-go-on = Go on to { $domain }
+
+select-account-title = Choose an account
+select-account-signed-in = Signed in
+select-account-continue = Continue as { $name }
+select-account-another = Use another account
+select-account-sign-out = Sign out of this account
+
 sign-out-title = Sign out
 sign-out-heading = Sign out of { $site }?
 sign-out-from-app = { $app } ({ $domain }) asks to end your session.

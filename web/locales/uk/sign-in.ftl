@@ -33,6 +33,17 @@ continue-heading = Повернення до застосунку { $app }
 continue-text = Це займе мить. Якщо нічого не відбувається, натисніть кнопку.
 continue-link = Продовжити
 
+leave-title = Вхід не завершено
+leave-text = Застосунок «{ $app }» не може отримати те, що просив. Він хоче дізнатися про це за адресою { $domain }.
+leave-careful = Власника цього застосунку не перевірено. Переходьте, лише якщо знаєте цю адресу.
+leave-go-on = Перейти до { $domain }
+
+select-account-title = Виберіть обліковий запис
+select-account-signed-in = Вхід виконано
+select-account-continue = Продовжити як { $name }
+select-account-another = Інший обліковий запис
+select-account-sign-out = Вийти з цього облікового запису
+
 sign-out-title = Вихід
 sign-out-heading = Вийти із сайту { $site }?
 sign-out-from-app = Застосунок { $app } ({ $domain }) просить завершити ваш сеанс.

@@ -13,10 +13,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store-postgres", &["store", "protocol"]),
     ("flows", &["store", "jose", "protocol"]),
     ("guard", &["jose", "protocol"]),
+    ("net", &["flows"]),
     ("http", &["flows", "pages", "store", "protocol"]),
     (
         "brama",
-        &["http", "flows", "pages", "store-sqlite", "store-postgres", "store", "config", "guard", "jose", "protocol"],
+        &["http", "flows", "pages", "store-sqlite", "store-postgres", "store", "config", "net", "guard", "jose", "protocol"],
     ),
 ];
 
@@ -30,8 +31,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Only a backend contains SQL.
     ("rusqlite", &["store-sqlite"]),
     ("tokio-postgres", &["store-postgres"]),
-    // Only `guard` opens outgoing connections, but for those to the database.
+    // Only `net` and `guard` open outgoing connections, but for those to the database: the server's own go through the one
+    // fetcher that checks where they lead.
     ("hyper-rustls", &["guard"]),
+    ("tokio-rustls", &["net"]),
     ("askama", &["pages"]),
     ("argon2", &["flows"]),
     ("argon2-rust", &["flows"]),

@@ -1,5 +1,11 @@
 //! `brama client`: apps.
 
+mod change;
+mod flags;
+mod shown;
+
+pub(crate) use flags::read_keys;
+
 use std::sync::Arc;
 
 use brama_flows::Entropy as _;
@@ -9,8 +15,10 @@ use brama_store::Store;
 use brama_store::client::{AddClient, ClientRecord};
 use clap::{Args, Subcommand};
 
-use crate::client_form::ClientForm;
-use crate::command::Place;
+use crate::client_form::{ClientForm, Unfit};
+use crate::command::{Place, deliveries};
+use crate::command::client::flags::ClientFlags;
+use crate::command::client::shown::{describe, differences};
 use crate::database;
 use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble, USAGE};
@@ -19,12 +27,22 @@ use crate::terminal;
 /// What can be done with apps.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Register an app; a secret is printed once
+    /// Register an app; a secret is printed once. The same app again is no error
     Add(Box<Add>),
+    /// Change an app: what is named, and nothing else
+    Set(Box<change::Set>),
+    /// Give an app a new secret beside the one it has, or end the old one
+    Rotate(change::Rotate),
+    /// Switch an app off: it counts as unknown
+    Disable(Named),
+    /// Switch an app on again
+    Enable(Named),
     /// List apps
     List(List),
     /// Show an app
-    Show(Named),
+    Show(Show),
+    /// Show whether an app was told of sessions that ended
+    Deliveries(deliveries::Flags),
     /// Remove an app and everything that was given to it
     Rm(Named),
 }
@@ -37,33 +55,8 @@ pub(crate) struct Add {
     /// Kind of app
     #[arg(long = "type", value_name = "TYPE", value_parser = ["browser", "web", "native", "service", "device"])]
     client_type: String,
-    /// Name that people see; the id if left out
-    #[arg(long)]
-    name: Option<String>,
-    /// Where codes may be sent, exactly; may be repeated
-    #[arg(long, value_name = "URI")]
-    redirect_uri: Vec<String>,
-    /// Where people may be sent after signing out; may be repeated
-    #[arg(long, value_name = "URI")]
-    post_logout_redirect_uri: Vec<String>,
-    /// Origins whose scripts may call the server; those of the redirect URIs if left out
-    #[arg(long, value_name = "ORIGIN")]
-    origin: Vec<String>,
-    /// Scope it may have; may be repeated; openid, profile and email if left out
-    #[arg(long, value_name = "SCOPE")]
-    scope: Vec<String>,
-    /// Resource (API) it may ask tokens for, the first being its default; may be repeated
-    #[arg(long, value_name = "URI")]
-    resource: Vec<String>,
-    /// It is ours: no consent page, and it may send passwords to /api/auth/login
-    #[arg(long)]
-    first_party: bool,
-    /// Where its refresh token goes
-    #[arg(long, value_name = "WHERE", default_value = "auto", value_parser = ["auto", "cookie", "body"])]
-    refresh_delivery: String,
-    /// What signs its ID tokens
-    #[arg(long, value_name = "ALG", default_value = "ES256", value_parser = ["ES256", "RS256"])]
-    id_token_alg: String,
+    #[command(flatten)]
+    client: ClientFlags,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -74,7 +67,19 @@ pub(crate) struct Add {
 /// `brama client list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Print JSON
+    /// Print JSON, one line for each
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// `brama client show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// client_id
+    id: String,
+    /// Print one line of JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -98,24 +103,30 @@ async fn open(place: &Place) -> Result<Arc<dyn Store>, Failure> {
 pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Add(flags) => add(*flags).await,
+        Command::Set(flags) => change::set(*flags).await,
+        Command::Rotate(flags) => change::rotate(&flags).await,
+        Command::Disable(flags) => change::switch(&flags, false).await,
+        Command::Enable(flags) => change::switch(&flags, true).await,
         Command::List(flags) => {
             for record in open(&flags.place).await?.list_clients().await? {
                 let client = &record.client;
                 let line = if flags.json {
                     describe(&record).to_string()
                 } else {
-                    format!("{}  {}  {}", client.id, client.client_type.as_str(), client.name)
+                    let off = if client.enabled { "" } else { "  (off)" };
+                    format!("{}  {}  {}{off}", client.id, client.client_type.as_str(), client.name)
                 };
                 terminal::data(&format!("{line}\n"));
             }
             Ok(())
         }
         Command::Show(flags) => {
-            let id = id(&flags.id)?;
-            let found = open(&flags.place).await?.find_client(&id).await?.ok_or_else(|| unknown(&flags.id))?;
-            terminal::data(&format!("{:#}\n", describe(&found)));
+            let found = find(open(&flags.place).await?.as_ref(), &flags.id).await?;
+            let shown = describe(&found);
+            terminal::data(&if flags.json { format!("{shown}\n") } else { format!("{shown:#}\n") });
             Ok(())
         }
+        Command::Deliveries(flags) => deliveries::run(flags).await,
         Command::Rm(flags) => {
             let id = id(&flags.id)?;
             if !open(&flags.place).await?.remove_client(&id).await? {
@@ -131,82 +142,75 @@ fn id(text: &str) -> Result<ClientId, Failure> {
     text.parse().map_err(|_| unknown(text))
 }
 
+async fn find(store: &dyn Store, text: &str) -> Result<Arc<ClientRecord>, Failure> {
+    store.find_client(&id(text)?).await?.ok_or_else(|| unknown(text))
+}
+
 fn unknown(id: &str) -> Failure {
     Trouble::new("B5101", format!("there is no app {id:?}"), "see `brama client list`").into()
 }
 
+fn cannot_stand(unfit: Unfit) -> Failure {
+    Trouble::new("B5102", format!("{}: {}", unfit.field, unfit.what), unfit.fix).exit(USAGE).into()
+}
+
+fn new_secret() -> Result<Handle<kind::ClientSecret>, Failure> {
+    let mut bytes = [0u8; 32];
+    SystemEntropy.fill(&mut bytes).map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
+    Ok(Handle::from_random(bytes))
+}
+
 async fn add(flags: Add) -> Result<(), Failure> {
-    let form = ClientForm {
-        id: flags.id,
-        name: flags.name,
-        client_type: flags.client_type,
-        redirect_uris: flags.redirect_uri,
-        post_logout_redirect_uris: flags.post_logout_redirect_uri,
-        origins: flags.origin,
-        scopes: flags.scope,
-        resources: flags.resource,
-        first_party: flags.first_party,
-        refresh_delivery: flags.refresh_delivery,
-        id_token_alg: flags.id_token_alg,
-    };
-    let client = form.check().map_err(|unfit| {
-        let what = format!("{}: {}", unfit.field, unfit.what);
-        Failure::from(Trouble::new("B5102", what, unfit.fix).exit(USAGE))
-    })?;
-    let secret = if client.auth_method.has_secret() {
-        let mut bytes = [0u8; 32];
-        SystemEntropy
-            .fill(&mut bytes)
-            .map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
-        Some(Handle::<kind::ClientSecret>::from_random(bytes))
-    } else {
-        None
-    };
+    let mut form = ClientForm { id: flags.id, client_type: flags.client_type, ..ClientForm::default() };
+    flags.client.write_into(&mut form)?;
+    let client = form.check().map_err(cannot_stand)?;
+    let secret = if client.auth_method.has_secret() { Some(new_secret()?) } else { None };
     let now = edge::now();
     let secrets = secret.iter().map(Handle::hash).collect();
     let record = ClientRecord { client, secrets, created_at: now, updated_at: now };
-    let (id, shown) = (record.client.id.clone(), describe(&record));
-    if open(&flags.place).await?.add_client(record).await? == AddClient::IdTaken {
-        let fix = "choose another id, or remove the old app with `brama client rm`";
-        return Err(Trouble::new("B5104", format!("there is an app {id} already; it was not changed"), fix).into());
+    let store = open(&flags.place).await?;
+    if store.add_client(record.clone()).await? == AddClient::IdTaken {
+        let found = find(store.as_ref(), record.client.id.as_str()).await?;
+        return already_there(&found, &record, flags.json);
     }
-    let secret = secret.map(|secret| secret.to_wire());
-    if flags.json {
-        let mut shown = shown;
-        if let (Some(secret), Some(members)) = (&secret, shown.as_object_mut()) {
-            members.insert("client_secret".to_owned(), secret.clone().into());
-        }
-        terminal::data(&format!("{shown}\n"));
-    } else {
-        terminal::message("The app is registered.\n\n");
-        terminal::data(&format!("client_id      {id}\n"));
-        if let Some(secret) = &secret {
-            terminal::data(&format!("client_secret  {secret}\n"));
-            terminal::message("\nThe secret is shown this once: only its hash is kept.\n");
-        }
+    tell("The app is registered.", &record, secret.as_ref(), flags.json);
+    Ok(())
+}
+
+/// The same app again is what a script expects of its second run: nothing happens, and no secret is printed. Another app
+/// of the same id is somebody else's.
+fn already_there(found: &ClientRecord, wanted: &ClientRecord, json: bool) -> Result<(), Failure> {
+    let id = &found.client.id;
+    let differences = differences(&found.client, &wanted.client);
+    if !differences.is_empty() {
+        let fix = format!(
+            "choose another id, change that app with `brama client set {id}`, or remove it with `brama client rm {id}`"
+        );
+        let what = format!("there is an app {id} already, which is another one; it was not changed");
+        return Err(Trouble::new("B5104", what, fix).got(format!("it differs in {}", differences.join(", "))).into());
+    }
+    terminal::message(&format!("The app {id} is registered already, exactly so; nothing was changed.\n"));
+    if json {
+        terminal::data(&format!("{}\n", describe(found)));
     }
     Ok(())
 }
 
-/// What is known of an app, without its secrets.
-fn describe(record: &ClientRecord) -> serde_json::Value {
-    let client = &record.client;
-    let texts = |uris: &[brama_protocol::redirect_uri::RegisteredRedirectUri]| -> Vec<String> {
-        uris.iter().map(|uri| uri.as_str().to_owned()).collect()
-    };
-    serde_json::json!({
-        "client_id": client.id.as_str(),
-        "client_name": client.name,
-        "type": client.client_type.as_str(),
-        "redirect_uris": texts(&client.redirect_uris),
-        "post_logout_redirect_uris": texts(&client.post_logout_redirect_uris),
-        "origins": client.origins.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "scope": client.scope.to_string(),
-        "resources": client.resources,
-        "first_party": client.first_party,
-        "refresh_delivery": client.refresh_delivery,
-        "id_token_signed_response_alg": client.id_token_alg,
-        "enabled": client.enabled,
-        "created_at": record.created_at.to_string(),
-    })
+/// Print what an app has to know, and its secret this once.
+fn tell(what: &str, record: &ClientRecord, secret: Option<&Handle<kind::ClientSecret>>, json: bool) {
+    let secret = secret.map(Handle::to_wire);
+    if json {
+        let mut shown = describe(record);
+        if let (Some(secret), Some(members)) = (secret, shown.as_object_mut()) {
+            members.insert("client_secret".to_owned(), secret.into());
+        }
+        terminal::data(&format!("{shown}\n"));
+        return;
+    }
+    terminal::message(&format!("{what}\n\n"));
+    terminal::data(&format!("client_id      {}\n", record.client.id));
+    if let Some(secret) = secret {
+        terminal::data(&format!("client_secret  {secret}\n"));
+        terminal::message("\nThe secret is shown this once: only its hash is kept.\n");
+    }
 }

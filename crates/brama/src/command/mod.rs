@@ -4,9 +4,13 @@ mod backup;
 mod check;
 mod client;
 mod db;
+mod deliveries;
 mod dev;
+mod explain;
 mod init;
+mod key;
 mod migrate;
+mod registration;
 mod restore;
 mod serve;
 mod user;
@@ -52,12 +56,20 @@ enum Command {
     /// The database as a whole
     #[command(subcommand)]
     Db(db::Command),
+    /// Say what a code such as B2104 means and what to do
+    Explain(explain::Flags),
     /// Accounts
     #[command(subcommand)]
     User(user::Command),
     /// Apps
     #[command(subcommand)]
     Client(client::Command),
+    /// Apps that register themselves
+    #[command(subcommand)]
+    Registration(registration::Command),
+    /// Keys that sign tokens
+    #[command(subcommand)]
+    Key(key::Command),
 }
 
 /// Where the server's settings are. Each flag beats its environment variable, which beats the file.
@@ -166,7 +178,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Backup(flags) => runtime()?.block_on(backup::run(&flags)),
         Command::Restore(flags) => runtime()?.block_on(restore::run(&flags)),
         Command::Db(command) => runtime()?.block_on(db::run(command)),
+        Command::Explain(flags) => explain::run(&flags),
         Command::User(command) => runtime()?.block_on(user::run(command)),
         Command::Client(command) => runtime()?.block_on(client::run(command)),
+        Command::Registration(command) => runtime()?.block_on(registration::run(command)),
+        Command::Key(command) => runtime()?.block_on(key::run(command)),
     }
 }

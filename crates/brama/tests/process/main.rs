@@ -4,6 +4,7 @@
 
 mod administration;
 mod backup;
+mod clients;
 mod configuration;
 mod copy;
 mod dev;
@@ -11,6 +12,7 @@ mod disk;
 mod disk_at_start;
 mod durability;
 mod isolation;
+mod keys;
 mod migrate;
 mod moving_postgres;
 mod overload;

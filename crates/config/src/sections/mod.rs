@@ -3,8 +3,11 @@
 mod clients;
 mod database;
 mod log;
+mod oauth;
+mod outgoing;
 mod pages;
 mod passwords;
+mod registration;
 mod secrets;
 mod server;
 mod sessions;
@@ -19,13 +22,16 @@ use schemars::JsonSchema;
 pub use clients::Client;
 pub use database::Database;
 pub use log::{Log, LogFormat, LogLevel};
+pub use oauth::OAuth;
+pub use outgoing::{HostName, Outgoing};
 pub use pages::{Locale, Pages};
 pub use passwords::Passwords;
+pub use registration::{Registration, RegistrationMode};
 pub use secrets::Secrets;
 pub use server::Server;
 pub use sessions::Sessions;
 pub use throttle::Throttle;
-pub use tokens::Tokens;
+pub use tokens::{DpopNonce, SigningAlgorithm, Tokens};
 
 use crate::Profile;
 use crate::problem::{Code, Problem};
@@ -59,6 +65,12 @@ pub struct Config {
     pub passwords: Passwords,
     /// How many attempts are allowed.
     pub throttle: Throttle,
+    /// Requests of the server to the servers of apps.
+    pub outgoing: Outgoing,
+    /// What every app has to do.
+    pub oauth: OAuth,
+    /// Apps that register themselves.
+    pub registration: Registration,
     /// What the sign-in pages say.
     pub pages: Pages,
     /// What is written to the log.
@@ -84,6 +96,9 @@ impl Config {
             sessions: Sessions::read(r),
             passwords: Passwords::read(r),
             throttle: Throttle::read(r),
+            outgoing: Outgoing::read(r),
+            oauth: OAuth::read(r),
+            registration: Registration::read(r),
             pages: Pages::read(r),
             log: Log::read(r),
             clients: Client::read_all(r),
@@ -97,6 +112,7 @@ impl Config {
 
     /// What only several sections together can tell.
     fn check(&self, s: &mut Section<'_>) {
+        self.outgoing.check(s);
         if s.profile() == Profile::Dev {
             self.check_dev(s);
         } else if s.sound(&["public_url", "server.trust_proxy"])
@@ -112,6 +128,7 @@ impl Config {
         let lists = [
             ("server.trust_proxy", &self.server.trust_proxy, "may claim any address"),
             ("throttle.exempt_addresses", &self.throttle.exempt_addresses, "may guess without end"),
+            ("outgoing.allow_addresses", &self.outgoing.allow_addresses, "who registers an app can have anything asked"),
         ];
         for (key, nets, harm) in lists {
             if let Some(net) = nets.iter().find(|net: &&IpNet| net.prefix_len() == 0) {

@@ -2,20 +2,28 @@
 
 use std::sync::Arc;
 
+use brama_protocol::acr::{Level, Strength};
 use brama_protocol::authorize::prompt::is_fresh_enough;
-use brama_protocol::client::Client;
-use brama_protocol::error::{AUTHORIZE_CLIENT, CONSENT_REQUIRED, DENIED, LOGIN_REQUIRED, Refusal, Row};
+use brama_protocol::authorize::response::Answer;
+use brama_protocol::client::{Client, ClientType};
+use brama_protocol::error::{
+    ACCOUNT_SELECTION_REQUIRED, ACR_UNMET, AUTHORIZE_CLIENT, CONSENT_REQUIRED, DENIED, INTERACTION_REQUIRED,
+    LOGIN_REQUIRED, Refusal, Row,
+};
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::AuthorizationId;
 use brama_protocol::scope::Scope;
-use brama_store::authorization::{Authorization, AuthorizationState};
+use brama_protocol::username::NameKey;
+use brama_store::authorization::{Asked, Authorization, AuthorizationState};
 use brama_store::client::ClientRecord;
+use brama_store::consent::Consent;
 use brama_store::session::Session;
 use brama_store::user::User;
 
 use crate::authorize::begin::{Browser, Starter, restart};
 use crate::authorize::issue_code;
 use crate::context::Ctx;
+use crate::login::level;
 
 /// Who is signed in in this browser.
 pub type SignedIn = Option<(Session, User)>;
@@ -25,9 +33,11 @@ pub type SignedIn = Option<(Session, User)>;
 pub enum Next {
     /// The person has to show who they are.
     SignIn {
-        /// There is a session, but the app wants a fresh sign-in or another user.
+        /// There is a session, but the app wants a fresh or stronger sign-in, or another user.
         again: bool,
     },
+    /// The person has to say which account.
+    ChooseAccount,
     /// The person has to allow it.
     Consent,
     /// Everything is there. Only [`decide`] makes an [`Approval`].
@@ -36,11 +46,12 @@ pub enum Next {
     Refuse(&'static Row),
 }
 
-/// A live session of the right user, fresh enough, with consent: what a code may be issued for.
+/// A live session of the right user, fresh and strong enough, with consent: what a code may be issued for.
 #[derive(Debug)]
 pub struct Approval {
     session: Session,
     user: User,
+    granted: Scope,
 }
 
 impl Approval {
@@ -55,36 +66,84 @@ impl Approval {
     pub fn user(&self) -> &User {
         &self.user
     }
+
+    /// What is allowed, of [`Asked::disclosed`].
+    #[must_use]
+    pub fn granted(&self) -> &Scope {
+        &self.granted
+    }
 }
 
-/// Decide. Pure: `remembered` is what the user allowed this client before.
+/// Decide. Pure: `remembered` is what the user allowed this client before, `reachable` the highest level that the user can
+/// sign in with.
 #[must_use]
 pub fn decide(
     ctx: &Ctx,
     authorization: &Authorization,
     client: &Client,
     signed_in: SignedIn,
-    remembered: Option<&Scope>,
+    remembered: Option<&Consent>,
+    reachable: Level,
 ) -> Next {
     let asked = &authorization.asked;
-    let AuthorizationState::Requested { consented } = authorization.state else { return Next::Refuse(&DENIED) };
+    let AuthorizationState::Requested { consented, chosen } = &authorization.state else {
+        return Next::Refuse(&DENIED);
+    };
     let silent = asked.prompt.none;
     let Some((session, user)) = signed_in else {
         return if silent { Next::Refuse(&LOGIN_REQUIRED) } else { Next::SignIn { again: false } };
     };
     let expected = asked.expected_user.is_none_or(|expected| expected == user.id);
-    let fresh =
-        is_fresh_enough(asked.prompt, asked.max_age, session.authentication.at, authorization.requested_at, ctx.now);
+    let signed_in_at = session.authentication.at;
+    let fresh = is_fresh_enough(asked.prompt, asked.max_age, signed_in_at, authorization.requested_at, ctx.now);
     if !expected || !fresh {
         return if silent { Next::Refuse(&LOGIN_REQUIRED) } else { Next::SignIn { again: true } };
     }
-    // Consent for this very request, our own app, or what was allowed before (AZ-22).
-    let just_now = consented == Some(user.id);
-    let before = client.remembers_consent() && remembered.is_some_and(|allowed| asked.scope.scope().is_within(allowed));
-    if just_now || (!asked.prompt.consent && (client.first_party || before)) {
-        return Next::Issue(Box::new(Approval { session, user }));
+    // Who signed in for this very request has said which account.
+    if asked.prompt.select_account && signed_in_at < authorization.requested_at && *chosen != Some(user.id) {
+        return Next::ChooseAccount;
     }
-    if silent { Next::Refuse(&CONSENT_REQUIRED) } else { Next::Consent }
+    match asked.acr.judge(level::of(&session.authentication), reachable) {
+        Strength::Enough => {}
+        Strength::StepUp(_) if silent => return Next::Refuse(&INTERACTION_REQUIRED),
+        Strength::StepUp(_) => return Next::SignIn { again: true },
+        Strength::Unmet => return Next::Refuse(&ACR_UNMET),
+    }
+    let just_now = consented.as_ref().filter(|consented| consented.user == user.id).map(|given| given.scope.clone());
+    let before = || if asked.prompt.consent { None } else { allowed_before(asked, client, remembered) };
+    match just_now.or_else(before) {
+        None if silent => Next::Refuse(&CONSENT_REQUIRED),
+        None => Next::Consent,
+        // After consent: an app that was allowed nothing does not learn who is signed in by guessing names.
+        Some(_) if silent && asked.login_hint.as_deref().is_some_and(|hint| !names(&user, hint)) => {
+            Next::Refuse(&ACCOUNT_SELECTION_REQUIRED)
+        }
+        Some(granted) => Next::Issue(Box::new(Approval { session, user, granted })),
+    }
+}
+
+/// What may be given without asking: everything, to our own apps and to those that were allowed all of it before. AZ-22.
+///
+/// Access that outlives the session is given to a web app only with consent of its own, our own apps included; without one
+/// it is left out. OpenID Core §11.
+fn allowed_before(asked: &Asked, client: &Client, remembered: Option<&Consent>) -> Option<Scope> {
+    let disclosed = asked.disclosed();
+    let remembered = remembered.filter(|_| client.remembers_consent());
+    if remembered.is_some_and(|before| disclosed.is_within(&before.scope) && asked.resources.is_within(&before.resources)) {
+        return Some(disclosed);
+    }
+    let offline: Scope = ["offline_access"].into_iter().collect();
+    match (client.first_party, client.client_type) {
+        (true, ClientType::Web) => Some(disclosed.without(&offline)),
+        (true, _) => Some(disclosed),
+        (false, _) => None,
+    }
+}
+
+/// Whether a hint names this account.
+fn names(user: &User, hint: &str) -> bool {
+    let hint = NameKey::of(hint);
+    hint == NameKey::of(&user.username) || user.email.as_deref().is_some_and(|email| hint == NameKey::of(email))
 }
 
 /// An authorization as a page of ours meets it.
@@ -137,16 +196,18 @@ pub async fn open(
 pub enum Step {
     /// To the sign-in page of this authorization.
     SignIn(AuthorizationId),
+    /// To the page of this authorization that asks for the account.
+    ChooseAccount(AuthorizationId),
     /// To the consent page of this authorization.
     Consent(AuthorizationId),
     /// Back to the app, with a code or an error.
-    Back(String),
+    Back(Answer),
 }
 
 /// Decide and act: the one way from any page onwards.
 ///
 /// # Errors
-/// An unavailable store.
+/// `invalid_request_uri` if the pushed request was answered before; an unavailable store.
 pub async fn proceed(
     ctx: &Ctx,
     authorization: &Authorization,
@@ -154,12 +215,14 @@ pub async fn proceed(
     signed_in: SignedIn,
 ) -> Result<Step, Refusal> {
     let remembered = match &signed_in {
-        Some((_, user)) if !client.first_party => ctx.store.find_consent(user.id, &client.id).await?,
+        Some((_, user)) if may_matter(authorization, client) => ctx.store.find_consent(user.id, &client.id).await?,
         _ => None,
     };
+    let reachable = signed_in.as_ref().map_or(Level::One, |(_, user)| level::reachable(user));
     let back = &authorization.asked.back;
-    match decide(ctx, authorization, client, signed_in, remembered.as_ref()) {
+    match decide(ctx, authorization, client, signed_in, remembered.as_ref(), reachable) {
         Next::SignIn { .. } => Ok(Step::SignIn(authorization.id)),
+        Next::ChooseAccount => Ok(Step::ChooseAccount(authorization.id)),
         Next::Consent => Ok(Step::Consent(authorization.id)),
         Next::Refuse(row) => Ok(Step::Back(back.with_error(&row.into(), &ctx.settings.issuer))),
         Next::Issue(approval) => match issue_code::issue(ctx, authorization, &approval).await? {
@@ -168,6 +231,31 @@ pub async fn proceed(
             None => Ok(Step::SignIn(authorization.id)),
         },
     }
+}
+
+/// What the consent page need not ask again, of what it asks: the part that was allowed before. Nothing where the app wants to
+/// be asked again, and for another resource. AZ-22.
+///
+/// # Errors
+/// An unavailable store.
+pub async fn allowed_in_part(
+    ctx: &Ctx,
+    authorization: &Authorization,
+    client: &Client,
+    user: &User,
+) -> Result<Scope, Refusal> {
+    let asked = &authorization.asked;
+    if asked.prompt.consent || !client.remembers_consent() {
+        return Ok(Scope::default());
+    }
+    let before = ctx.store.find_consent(user.id, &client.id).await?;
+    let before = before.filter(|before| asked.resources.is_within(&before.resources));
+    Ok(before.map(|before| asked.disclosed().intersection(&before.scope)).unwrap_or_default())
+}
+
+/// Whether what was allowed before can change anything: not for our own apps, but for offline access.
+fn may_matter(authorization: &Authorization, client: &Client) -> bool {
+    !client.first_party || authorization.asked.scope.scope().contains("offline_access")
 }
 
 /// The live session behind a session cookie; its use is noted once a minute. SE-8.

@@ -1,6 +1,6 @@
 //! Making the authorization code and storing its hash with everything it is bound to. B4; AZ-27, AZ-28.
 
-use brama_protocol::error::Refusal;
+use brama_protocol::error::{PUSHED_REQUEST, Refusal};
 use brama_protocol::handle::{Handle, kind};
 use brama_store::authorization::{Approve, Authorization, NewCode};
 
@@ -10,7 +10,7 @@ use crate::context::Ctx;
 /// Issue a code. Nothing: the authorization waits no longer.
 ///
 /// # Errors
-/// An unavailable store.
+/// `invalid_request_uri` if the pushed request was answered before (EP-5); an unavailable store.
 pub async fn issue(
     ctx: &Ctx,
     authorization: &Authorization,
@@ -23,10 +23,12 @@ pub async fn issue(
         epoch: approval.user().epoch,
         session: approval.session().id,
         authentication: approval.session().authentication.clone(),
+        granted: approval.granted().clone(),
         expires_at: ctx.after(ctx.settings.tokens.code)?,
     };
-    Ok(match ctx.store.approve_authorization(authorization.id, new, ctx.now).await? {
-        Approve::Issued => Some(code),
-        Approve::NotWaiting => None,
-    })
+    match ctx.store.approve_authorization(authorization.id, new, ctx.now).await? {
+        Approve::Issued => Ok(Some(code)),
+        Approve::NotWaiting => Ok(None),
+        Approve::PushedRequestSpent => Err(Refusal::from(&PUSHED_REQUEST).with_detail("answered before")),
+    }
 }

@@ -1,23 +1,30 @@
-//! The keys that sign tokens: one per algorithm, made at the first start, sealed with the master key. TK-20, TK-27.
+//! The keys of a running server: those that sign, those that are published, those that still know old hints. TK-20, TK-21,
+//! TK-27. How they come and go is decided in [`super::rotation`].
 
 use std::sync::Arc;
 
-use brama_jose::{Algorithm, JwkSet, SigningKey, Typ, VerifyingKey};
+use brama_jose::{Algorithm, Jwk, JwkSet, SigningKey, Typ, VerifyingKey};
 use brama_protocol::client::IdTokenAlgorithm;
 use brama_protocol::error::{INTERNAL, Refusal};
-use brama_store::signing_key::SigningKeyRecord;
+use brama_store::signing_key::{KeyState, SigningKeyRecord};
 use brama_store::{SigningKeys, Unavailable};
-use jiff::Timestamp;
 
-use crate::context::Entropy;
-use crate::keys::Sealer;
+use crate::keys::{Sealer, rotation};
 
-/// The keys of a running server.
+/// The keys.
 pub struct Keyring {
-    es256: SigningKey,
-    rs256: SigningKey,
-    verifying: Vec<(String, VerifyingKey)>,
+    /// One per algorithm; the first signs access tokens.
+    active: Vec<SigningKey>,
+    verifying: Vec<Known>,
     jwks: Arc<[u8]>,
+}
+
+/// A public key of ours.
+struct Known {
+    kid: String,
+    key: VerifyingKey,
+    /// What it signed has run out. It knows ID tokens that come back as hints, and nothing else.
+    gone: bool,
 }
 
 /// Why the server has no keys.
@@ -35,6 +42,9 @@ pub enum KeyringError {
     /// The cryptographic library refused.
     #[error("cannot make or read a signing key: {0}")]
     Crypto(String),
+    /// An algorithm that is asked for has no key.
+    #[error("there is no active {0} key")]
+    NoKey(Algorithm),
 }
 
 /// A token that carries our own signature, of one kind. Nothing else about it is checked yet.
@@ -50,99 +60,71 @@ impl OwnToken {
     }
 }
 
-fn row(kid: &str) -> String {
-    format!("signing_key/sealed/{kid}")
+/// The algorithm of the cryptographic library.
+fn algorithm(chosen: IdTokenAlgorithm) -> Algorithm {
+    match chosen {
+        IdTokenAlgorithm::ES256 => Algorithm::Es256,
+        IdTokenAlgorithm::EdDSA => Algorithm::EdDsa,
+        IdTokenAlgorithm::RS256 => Algorithm::Rs256,
+        IdTokenAlgorithm::PS256 => Algorithm::Ps256,
+    }
 }
 
 impl Keyring {
-    /// Load the keys, making those that are missing. Two servers that start at once end up with the same keys.
+    /// Read the keys. `first`: the algorithm of access tokens.
     ///
     /// # Errors
     /// [`KeyringError`].
-    pub async fn load(
+    pub async fn read(
         store: &(impl SigningKeys + ?Sized),
         sealer: &Sealer,
-        entropy: &dyn Entropy,
-        now: Timestamp,
+        first: Algorithm,
     ) -> Result<Self, KeyringError> {
-        let crypto = |error: &dyn std::fmt::Display| KeyringError::Crypto(error.to_string());
-        let mut records = store.signing_keys().await?;
-        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
-            if records.iter().any(|record| record.alg == algorithm.as_str()) {
+        let records = store.signing_keys().await?;
+        let (mut active, mut verifying, mut published) = (Vec::new(), Vec::new(), Vec::new());
+        for record in &records {
+            if let (KeyState::Gone, Some(public)) = (record.state, &record.public) {
+                let public: Jwk = serde_json::from_str(public).map_err(crypto)?;
+                verifying.push(known(record, &public)?);
                 continue;
             }
-            let key = SigningKey::generate(algorithm).map_err(|error| crypto(&error))?;
-            let mut nonce = [0u8; 12];
-            entropy.fill(&mut nonce).map_err(|error| crypto(&error))?;
-            let sealed = sealer.seal(nonce, &row(key.kid()), key.to_pkcs8()).map_err(|error| crypto(&error))?;
-            let kid = key.kid().to_owned();
-            let alg = algorithm.as_str().to_owned();
-            store.add_first_signing_key(SigningKeyRecord { kid, alg, sealed, created_at: now }).await?;
-            records = store.signing_keys().await?;
+            let key = rotation::open(record, sealer)?;
+            verifying.push(known(record, key.public())?);
+            published.push(key.public().clone());
+            if matches!(record.state, KeyState::Active { .. }) {
+                active.push(key);
+            }
         }
-        Self::open(&records, sealer)
+        let place = active.iter().position(|key| key.algorithm() == first).ok_or(KeyringError::NoKey(first))?;
+        active.swap(0, place);
+        let jwks = serde_json::to_vec(&JwkSet { keys: published }).map_err(crypto)?.into();
+        Ok(Self { active, verifying, jwks })
     }
 
-    /// Read the keys again, after somebody changed them.
-    ///
-    /// # Errors
-    /// [`KeyringError`].
-    pub async fn read(store: &(impl SigningKeys + ?Sized), sealer: &Sealer) -> Result<Self, KeyringError> {
-        Self::open(&store.signing_keys().await?, sealer)
-    }
-
-    fn open(records: &[SigningKeyRecord], sealer: &Sealer) -> Result<Self, KeyringError> {
-        let crypto = |error: &dyn std::fmt::Display| KeyringError::Crypto(error.to_string());
-        let mut keys = Vec::new();
-        for record in records {
-            let algorithm: Algorithm = record.alg.parse().map_err(|error| crypto(&error))?;
-            let sealed = || KeyringError::Sealed { kid: record.kid.clone() };
-            let der = sealer.open(&row(&record.kid), &record.sealed).map_err(|_| sealed())?;
-            keys.push(SigningKey::from_pkcs8(algorithm, &der).map_err(|error| crypto(&error))?);
-        }
-        Self::of(keys).map_err(|error| KeyringError::Crypto(error.to_owned()))
-    }
-
-    fn of(mut keys: Vec<SigningKey>) -> Result<Self, &'static str> {
-        let mut verifying = Vec::new();
-        for key in &keys {
-            let public = VerifyingKey::new(key.public()).map_err(|_| "a public key is unusable")?;
-            verifying.push((key.kid().to_owned(), public));
-        }
-        let set = JwkSet { keys: keys.iter().map(|key| key.public().clone()).collect() };
-        let jwks = serde_json::to_vec(&set).map_err(|_| "the key set cannot be written")?;
-        // The newest of each algorithm signs.
-        let mut newest = |algorithm| {
-            let index = keys.iter().rposition(|key| key.algorithm() == algorithm)?;
-            Some(keys.remove(index))
-        };
-        Ok(Self {
-            es256: newest(Algorithm::Es256).ok_or("there is no ES256 key")?,
-            rs256: newest(Algorithm::Rs256).ok_or("there is no RS256 key")?,
-            verifying,
-            jwks: jwks.into(),
-        })
-    }
-
-    /// The JWK set, as JSON. TK-20.
+    /// The JWK set, as JSON: keys that are announced, that sign, and whose tokens may still be current. TK-20.
     #[must_use]
     pub fn jwks(&self) -> Arc<[u8]> {
         Arc::clone(&self.jwks)
     }
 
     /// The key that signs access tokens.
-    #[must_use]
-    pub fn for_access_tokens(&self) -> &SigningKey {
-        &self.es256
+    ///
+    /// # Errors
+    /// `server_error`; there is always one.
+    pub fn for_access_tokens(&self) -> Result<&SigningKey, Refusal> {
+        self.active.first().ok_or_else(|| (&INTERNAL).into())
     }
 
     /// The key that signs a client's ID tokens. TK-11.
-    #[must_use]
-    pub fn for_id_tokens(&self, algorithm: IdTokenAlgorithm) -> &SigningKey {
-        match algorithm {
-            IdTokenAlgorithm::ES256 => &self.es256,
-            IdTokenAlgorithm::RS256 => &self.rs256,
-        }
+    ///
+    /// # Errors
+    /// `server_error` when the operator has taken the algorithm away from a client that needs it.
+    pub fn for_id_tokens(&self, chosen: IdTokenAlgorithm) -> Result<&SigningKey, Refusal> {
+        let wanted = algorithm(chosen);
+        self.active.iter().find(|key| key.algorithm() == wanted).ok_or_else(|| {
+            let detail = format!("no key signs with {wanted}; add it to tokens.signing_algorithms");
+            Refusal::from(&INTERNAL).with_detail(detail)
+        })
     }
 
     /// Sign claims.
@@ -158,7 +140,20 @@ impl Keyring {
     pub fn own(&self, token: &str, typ: Typ) -> Option<OwnToken> {
         let unverified = brama_jose::parse(token).ok()?;
         let kid = unverified.header().kid()?;
-        let (_, key) = self.verifying.iter().find(|(known, _)| known == kid)?;
-        unverified.verify(key, typ).ok().map(OwnToken)
+        let known = self.verifying.iter().find(|known| known.kid == kid)?;
+        if known.gone && typ != Typ::IdToken {
+            return None;
+        }
+        unverified.verify(&known.key, typ).ok().map(OwnToken)
     }
+}
+
+fn known(record: &SigningKeyRecord, public: &Jwk) -> Result<Known, KeyringError> {
+    let key = VerifyingKey::new(public).map_err(crypto)?;
+    Ok(Known { kid: record.kid.clone(), key, gone: record.state == KeyState::Gone })
+}
+
+/// A failure of the library, or of what it was given.
+pub(super) fn crypto(error: impl std::fmt::Display) -> KeyringError {
+    KeyringError::Crypto(error.to_string())
 }

@@ -13,6 +13,10 @@ pub enum Purpose {
     Csrf,
     /// Names of throttle counters.
     Throttle,
+    /// Hashes of the user codes of devices.
+    UserCodes,
+    /// MAC of DPoP nonces.
+    DpopNonces,
     /// Sealing password hashes. PW-13.
     Passwords,
     /// Sealing private signing keys. TK-27.
@@ -27,6 +31,8 @@ impl Purpose {
             Self::RefreshTokens => b"brama/v1/refresh-tokens",
             Self::Csrf => b"brama/v1/csrf",
             Self::Throttle => b"brama/v1/throttle",
+            Self::UserCodes => b"brama/v1/user-codes",
+            Self::DpopNonces => b"brama/v1/dpop-nonces",
             Self::Passwords => b"brama/v1/passwords",
             Self::SigningKeys => b"brama/v1/signing-keys",
             Self::Check => b"brama/v1/check",

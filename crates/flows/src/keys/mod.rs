@@ -2,8 +2,10 @@
 
 mod keyring;
 mod master;
+pub mod rotation;
 mod seal;
 
 pub use keyring::{Keyring, KeyringError, OwnToken};
 pub use master::{MasterKey, Purpose};
+pub use rotation::KeySettings;
 pub use seal::{Sealer, Unsealable};

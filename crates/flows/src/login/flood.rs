@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use brama_protocol::client::ClientId;
 use brama_protocol::error::{INTERNAL, Refusal, STORAGE_BUSY, TOO_MANY};
 use brama_protocol::id::SessionId;
 use brama_store::Unavailable;
@@ -32,6 +33,12 @@ pub enum Asked {
     SignIn,
     /// A new authorization.
     Authorization,
+    /// What a token is worth that was never ours.
+    Introspection,
+    /// Codes for a device.
+    Device,
+    /// A registration, or a look at one.
+    Registration,
 }
 
 /// Who is counted.
@@ -40,6 +47,7 @@ enum Who {
     Address(Vec<u8>),
     Network(Vec<u8>),
     Session(SessionId),
+    Client(ClientId),
 }
 
 #[derive(Clone, Copy)]
@@ -87,6 +95,20 @@ impl FloodGate {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         self.admit(asked, [(Who::Session(session), per_minute)], now)
+    }
+
+    /// Count a request of a client that has authenticated.
+    ///
+    /// # Errors
+    /// As [`FloodGate::admit_address`].
+    pub fn admit_client(
+        &self,
+        asked: Asked,
+        client: &ClientId,
+        per_minute: u32,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        self.admit(asked, [(Who::Client(client.clone()), per_minute)], now)
     }
 
     fn admit<const N: usize>(&self, asked: Asked, limits: [(Who, u32); N], now: Timestamp) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 pub mod device;
 pub mod flood;
 pub mod hashing;
+pub mod level;
 pub mod password;
 pub mod session;
 pub mod throttle;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use brama_protocol::acr::Level;
 use brama_protocol::error::{CREDENTIALS, INTERNAL, Refusal};
 use brama_protocol::id::UserId;
 use brama_protocol::password::Password;
@@ -33,9 +34,6 @@ impl ProvenUser {
         &self.authentication
     }
 }
-
-/// The `acr` of a sign-in with one factor, after the levels of NIST SP 800-63B-4.
-pub const ONE_FACTOR: &str = "aal1";
 
 fn row(user: UserId) -> String {
     format!("password/sealed/{user}")
@@ -81,7 +79,7 @@ pub async fn verify(ctx: &Ctx, typed_name: &str, typed_password: &str, source: S
     if verification.outdated {
         rehash(ctx, user.id, password, sealed).await;
     }
-    let authentication = Authentication { at: ctx.now, amr: vec!["pwd".to_owned()], acr: ONE_FACTOR.to_owned() };
+    let authentication = Authentication { at: ctx.now, amr: vec!["pwd".to_owned()], acr: Level::One.as_str().to_owned() };
     Ok(ProvenUser { user, authentication })
 }
 

@@ -64,7 +64,11 @@ pub async fn begin(ctx: &Ctx, proven: &ProvenUser, browser: BrowserFacts, keep: 
         max_per_user: settings.max_per_user,
     };
     match ctx.store.begin_session(new, ctx.now).await? {
-        BeginSession::Begun(session) => Ok(BegunSession { session, secret }),
+        BeginSession::Begun(session) => {
+            // The browser's session of somebody else, or one too many, has ended. SE-7, SE-19.
+            ctx.backchannel.wake();
+            Ok(BegunSession { session, secret })
+        }
         BeginSession::AccountChanged => Err(Refusal::from(&CREDENTIALS).with_detail("the account changed meanwhile")),
     }
 }

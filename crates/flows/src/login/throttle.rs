@@ -21,7 +21,7 @@ impl ThrottleKey {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    fn name(&self, label: &str, value: &[u8]) -> [u8; 32] {
+    pub(crate) fn name(&self, label: &str, value: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(label.as_bytes());
         context.update(&[0]);

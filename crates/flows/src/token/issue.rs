@@ -4,9 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use brama_jose::Typ;
 use brama_protocol::access_token::{AccessTokenClaims, Audience};
-use brama_protocol::client::Client;
+use brama_protocol::client::{Client, GrantType};
+use brama_protocol::dpop::{Confirmation, JwkThumbprint};
 use brama_protocol::error::Refusal;
+use brama_protocol::id::{SessionId, UserId};
 use brama_protocol::oidc::id_token::{IdTokenClaims, at_hash};
+use brama_protocol::oidc::logout_token::{Events, LIFE_SECONDS, LogoutTokenClaims};
 use brama_protocol::refresh_token::RefreshToken;
 use brama_protocol::scope::GrantedScope;
 use brama_store::grant::Grant;
@@ -15,6 +18,7 @@ use jiff::SignedDuration;
 use crate::context::Ctx;
 use crate::keys::Keyring;
 use crate::token::Delivery;
+use crate::userinfo;
 
 /// What may be minted, and why. Only the grants and first-party sign-in make it.
 pub enum Approval {
@@ -22,6 +26,8 @@ pub enum Approval {
     First {
         /// The grant.
         grant: Box<Grant>,
+        /// What the access token is for; nothing: the default.
+        resource: Option<String>,
         /// Of the authorization request.
         nonce: Option<String>,
         /// Where the refresh token goes.
@@ -33,6 +39,8 @@ pub enum Approval {
         grant: Box<Grant>,
         /// What the access token is narrowed to.
         scope: GrantedScope,
+        /// What it is for; nothing: the default.
+        resource: Option<String>,
         /// Where the refresh token goes.
         delivery: Delivery,
     },
@@ -54,6 +62,8 @@ pub enum Approval {
 pub struct Minted {
     /// The access token.
     pub access_token: String,
+    /// How it is sent: `Bearer` or `DPoP`.
+    pub token_type: &'static str,
     /// Its life, seconds.
     pub expires_in: i64,
     /// What it allows.
@@ -74,49 +84,74 @@ impl std::fmt::Debug for Minted {
     }
 }
 
+/// Whom tokens are minted for.
+#[derive(Clone, Copy)]
+pub struct Holder<'a> {
+    /// The client.
+    pub client: &'a Client,
+    /// The key that it has proved to hold, to which its access tokens are bound then. RFC 9449 §5; TK-7.
+    pub key: Option<JwkThumbprint>,
+}
+
+impl Holder<'_> {
+    fn confirmation(&self) -> Option<Confirmation> {
+        self.key.map(|jkt| Confirmation { jkt })
+    }
+
+    fn token_type(&self) -> &'static str {
+        if self.key.is_some() { "DPoP" } else { "Bearer" }
+    }
+}
+
 /// Mint what was approved for this client.
 ///
 /// # Errors
 /// `server_error` if there is no randomness or no signature to be had.
-pub fn issue(ctx: &Ctx, client: &Client, approval: Approval) -> Result<Minted, Refusal> {
+pub async fn issue(ctx: &Ctx, holder: Holder<'_>, approval: Approval) -> Result<Minted, Refusal> {
     match approval {
-        Approval::First { grant, nonce, delivery } => {
+        Approval::First { grant, resource, nonce, delivery } => {
             let scope = grant.scope.clone();
-            let (access_token, expires_in) = access_token(ctx, client, &grant, &scope)?;
-            let id_token = id_token(ctx, client, &grant, &scope, nonce, &access_token)?;
-            Ok(minted(ctx, &grant, scope, access_token, expires_in, id_token, delivery))
+            let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
+            let id_token = id_token(ctx, holder.client, &grant, &scope, nonce, &access.text).await?;
+            Ok(minted(ctx, holder, &grant, access, id_token, delivery))
         }
-        Approval::Again { grant, scope, delivery } => {
-            let (access_token, expires_in) = access_token(ctx, client, &grant, &scope)?;
+        Approval::Again { grant, scope, resource, delivery } => {
+            let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             // A refreshed ID token has no nonce. TE-31.
-            let id_token = id_token(ctx, client, &grant, &scope, None, &access_token)?;
-            Ok(minted(ctx, &grant, scope, access_token, expires_in, id_token, delivery))
+            let id_token = id_token(ctx, holder.client, &grant, &scope, None, &access.text).await?;
+            Ok(minted(ctx, holder, &grant, access, id_token, delivery))
         }
         Approval::Cookie { grant } => {
-            let scope = grant.scope.clone();
-            let (access_token, expires_in) = access_token(ctx, client, &grant, &scope)?;
-            Ok(minted(ctx, &grant, scope, access_token, expires_in, None, Delivery::Cookie))
+            let access = access_token(ctx, holder, &grant, grant.resources.first(), &grant.scope)?;
+            Ok(minted(ctx, holder, &grant, access, None, Delivery::Cookie))
         }
-        Approval::Machine { scope, resource } => machine(ctx, client, &scope, resource.as_deref()),
+        Approval::Machine { scope, resource } => machine(ctx, holder, &scope, resource.as_deref()),
     }
+}
+
+/// A signed access token.
+struct AccessToken {
+    text: String,
+    expires_in: i64,
+    scope: String,
 }
 
 fn minted(
     ctx: &Ctx,
+    holder: Holder<'_>,
     grant: &Grant,
-    scope: GrantedScope,
-    access_token: String,
-    expires_in: i64,
+    access: AccessToken,
     id_token: Option<String>,
     delivery: Delivery,
 ) -> Minted {
-    let refresh_token =
-        (delivery != Delivery::None).then(|| ctx.refresh_tokens.token(grant.id, grant.lineage.generation));
+    // TE-37: none for a client that could do nothing with it.
+    let refreshes = delivery != Delivery::None && holder.client.may_use(GrantType::RefreshToken);
     Minted {
-        access_token,
-        expires_in,
-        scope: scope.scope().to_string(),
-        refresh_token,
+        access_token: access.text,
+        token_type: holder.token_type(),
+        expires_in: access.expires_in,
+        scope: access.scope,
+        refresh_token: refreshes.then(|| ctx.refresh_tokens.token(grant.id, grant.lineage.generation)),
         delivery,
         cookie_seconds: grant.lasting.then(|| ctx.seconds_until(grant.expires_at)),
         id_token,
@@ -129,10 +164,16 @@ fn unique(ctx: &Ctx) -> Result<String, Refusal> {
 }
 
 /// An access token for a person. It never outlives its grant. TK-1 to TK-5.
-fn access_token(ctx: &Ctx, client: &Client, grant: &Grant, scope: &GrantedScope) -> Result<(String, i64), Refusal> {
+fn access_token(
+    ctx: &Ctx,
+    holder: Holder<'_>,
+    grant: &Grant,
+    resource: Option<&str>,
+    scope: &GrantedScope,
+) -> Result<AccessToken, Refusal> {
+    let client = holder.client;
     let life =
         ctx.settings.tokens.access.min(grant.expires_at.duration_since(ctx.now)).max(SignedDuration::from_secs(1));
-    let resource = grant.resource.as_deref();
     let claims = AccessTokenClaims {
         iss: ctx.settings.issuer.clone(),
         sub: grant.user.to_string(),
@@ -146,8 +187,13 @@ fn access_token(ctx: &Ctx, client: &Client, grant: &Grant, scope: &GrantedScope)
         acr: Some(grant.authentication.acr.clone()),
         amr: Some(grant.authentication.amr.clone()),
         sid: Some(grant.session.to_string()),
+        cnf: holder.confirmation(),
     };
-    Ok((Keyring::sign(ctx.keyring().for_access_tokens(), Typ::AccessToken, &claims)?, life.as_secs()))
+    Ok(AccessToken {
+        text: Keyring::sign(ctx.keyring().for_access_tokens()?, Typ::AccessToken, &claims)?,
+        expires_in: life.as_secs(),
+        scope: scope.scope().to_string(),
+    })
 }
 
 fn audience(ctx: &Ctx, client: &Client, resource: Option<&str>, openid: bool) -> Audience {
@@ -159,7 +205,7 @@ fn scope_claim(scope: &GrantedScope) -> Option<String> {
     (!scope.scope().is_empty()).then(|| scope.scope().to_string())
 }
 
-fn id_token(
+async fn id_token(
     ctx: &Ctx,
     client: &Client,
     grant: &Grant,
@@ -180,14 +226,40 @@ fn id_token(
         nonce,
         acr: Some(grant.authentication.acr.clone()),
         amr: Some(grant.authentication.amr.clone()),
-        at_hash: Some(at_hash(access_token)),
+        at_hash: Some(at_hash(access_token, client.id_token_alg)),
         sid: Some(grant.session.to_string()),
+        person: userinfo::named_in_id_token(ctx, grant).await?,
     };
-    Keyring::sign(ctx.keyring().for_id_tokens(client.id_token_alg), Typ::IdToken, &claims).map(Some)
+    Keyring::sign(ctx.keyring().for_id_tokens(client.id_token_alg)?, Typ::IdToken, &claims).map(Some)
+}
+
+/// The token that tells an app of the end of a session; good for one try. It is signed as the client's ID tokens are, and
+/// has no `nonce`. LO-11.
+///
+/// # Errors
+/// `server_error` if there is no randomness or no signature to be had.
+pub(crate) fn logout_token(ctx: &Ctx, client: &Client, user: UserId, session: SessionId) -> Result<String, Refusal> {
+    let claims = LogoutTokenClaims {
+        iss: ctx.settings.issuer.clone(),
+        sub: user.to_string(),
+        aud: Audience::One(client.id.to_string()),
+        iat: ctx.now.as_second(),
+        exp: ctx.now.as_second() + LIFE_SECONDS,
+        jti: unique(ctx)?,
+        sid: session.to_string(),
+        events: Events::default(),
+    };
+    Keyring::sign(ctx.keyring().for_id_tokens(client.id_token_alg)?, Typ::LogoutToken, &claims)
 }
 
 /// A machine's token: `sub` is the client, and nothing speaks of a sign-in. TE-32, TE-33.
-fn machine(ctx: &Ctx, client: &Client, scope: &GrantedScope, resource: Option<&str>) -> Result<Minted, Refusal> {
+fn machine(
+    ctx: &Ctx,
+    holder: Holder<'_>,
+    scope: &GrantedScope,
+    resource: Option<&str>,
+) -> Result<Minted, Refusal> {
+    let client = holder.client;
     let life = ctx.settings.tokens.access;
     let claims = AccessTokenClaims {
         iss: ctx.settings.issuer.clone(),
@@ -202,9 +274,11 @@ fn machine(ctx: &Ctx, client: &Client, scope: &GrantedScope, resource: Option<&s
         acr: None,
         amr: None,
         sid: None,
+        cnf: holder.confirmation(),
     };
     Ok(Minted {
-        access_token: Keyring::sign(ctx.keyring().for_access_tokens(), Typ::AccessToken, &claims)?,
+        access_token: Keyring::sign(ctx.keyring().for_access_tokens()?, Typ::AccessToken, &claims)?,
+        token_type: holder.token_type(),
         expires_in: life.as_secs(),
         scope: scope.scope().to_string(),
         refresh_token: None,

@@ -1,7 +1,7 @@
 //! Refreshing with a token in the body. OAuth 2.1 §4.3; design §5.
 
 use brama_protocol::error::{
-    REFRESH_EXPIRED, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal,
+    DPOP_MISSING, REFRESH_EXPIRED, REFRESH_OTHER_KEY, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal,
 };
 use brama_protocol::scope::{GrantedScope, Scope};
 use brama_store::grant::{Grant, Presentation, Presenter, Refreshed};
@@ -9,7 +9,7 @@ use brama_store::grant::{Grant, Presentation, Presenter, Refreshed};
 use crate::client_auth::AuthenticatedClient;
 use crate::context::Ctx;
 use crate::token::issue::Approval;
-use crate::token::{Delivery, Target};
+use crate::token::{SenderKey, Target};
 
 /// What a refresh asks for, within the grant. TE-28, TE-29.
 pub(crate) struct Wish {
@@ -22,9 +22,10 @@ impl Wish {
         self.scope.is_some() || self.target.is_named()
     }
 
-    fn within(&self, grant: &Grant) -> Result<GrantedScope, Refusal> {
-        self.target.within(grant.resource.as_deref())?;
-        grant.scope.narrow(self.scope.as_ref()).ok_or_else(|| (&REFRESH_SCOPE).into())
+    fn within(&self, grant: &Grant) -> Result<(GrantedScope, Option<String>), Refusal> {
+        let resource = self.target.within(&grant.resources)?;
+        let scope = grant.scope.narrow(self.scope.as_ref()).ok_or(&REFRESH_SCOPE)?;
+        Ok((scope, resource))
     }
 }
 
@@ -34,7 +35,7 @@ pub(crate) async fn approve(
     client: &AuthenticatedClient,
     token: &str,
     wish: &Wish,
-    delivery: Delivery,
+    sender: SenderKey,
 ) -> Result<Approval, Refusal> {
     let client = client.client();
     let token = ctx.refresh_tokens.open(token).ok_or(&REFRESH_UNKNOWN)?;
@@ -46,19 +47,16 @@ pub(crate) async fn approve(
     {
         wish.within(&grant)?;
     }
-    let presentation =
-        Presentation { token, client: &client.id, presenter, window: ctx.settings.tokens.refresh_window };
-    let grant = standing(ctx.store.rotate(presentation, ctx.now).await?, &client.id, token.grant)?;
-    let scope = wish.within(&grant)?;
-    Ok(Approval::Again { grant, scope, delivery })
+    let window = ctx.settings.tokens.refresh_window;
+    let presentation = Presentation { token, client: &client.id, presenter, jkt: sender.key, window };
+    let grant = standing(ctx.store.rotate(presentation, ctx.now).await?, &presentation)?;
+    let (scope, resource) = wish.within(&grant)?;
+    Ok(Approval::Again { grant, scope, resource, delivery: sender.delivery })
 }
 
 /// The grant after a refresh, or the row that says why there is none.
-pub(crate) fn standing(
-    refreshed: Refreshed,
-    client: &brama_protocol::client::ClientId,
-    grant: brama_protocol::id::GrantId,
-) -> Result<Box<brama_store::grant::Grant>, Refusal> {
+pub(crate) fn standing(refreshed: Refreshed, presentation: &Presentation<'_>) -> Result<Box<Grant>, Refusal> {
+    let (client, grant) = (presentation.client, presentation.token.grant);
     let row = match refreshed {
         Refreshed::Stands { grant, .. } => return Ok(grant),
         Refreshed::Reused => {
@@ -67,6 +65,9 @@ pub(crate) fn standing(
         }
         Refreshed::Expired => &REFRESH_EXPIRED,
         Refreshed::Revoked => &REFRESH_REVOKED,
+        // A client that forgot its proof is told so: its token is as good as before.
+        Refreshed::OtherKey if presentation.jkt.is_none() => &DPOP_MISSING,
+        Refreshed::OtherKey => &REFRESH_OTHER_KEY,
         Refreshed::Unknown => &REFRESH_UNKNOWN,
     };
     Err(Refusal::from(row).with_detail(format!("client {client}, grant {grant}")))

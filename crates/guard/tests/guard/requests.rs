@@ -108,7 +108,10 @@ async fn tk_25_an_id_token_or_logout_token_is_no_access_token() {
     let key = key();
     let issuer = Issuer::start(&[&key]).await;
     let guard = issuer.guard();
-    for typ in Typ::ALL.into_iter().filter(|typ| *typ != Typ::AccessToken) {
+    // A proof carries its own key, and so is not even read.
+    let proof = key.sign(Typ::DpopProof, &issuer.claims()).unwrap();
+    assert_eq!(reason(&guard, &proof).await, invalid(JwsError::ForbiddenHeader.into()));
+    for typ in Typ::ALL.into_iter().filter(|typ| ![Typ::AccessToken, Typ::DpopProof].contains(typ)) {
         let token = key.sign(typ, &issuer.claims()).unwrap();
         assert_eq!(reason(&guard, &token).await, invalid(JwsError::WrongTyp.into()), "{typ:?}");
         let seen = send_token(&api(&guard), &token).await;
@@ -234,8 +237,21 @@ async fn tk_26_times_are_numbers_and_claims_are_typed() {
 async fn rs_10_a_key_bound_token_is_no_bearer_token() {
     let key = key();
     let issuer = Issuer::start(&[&key]).await;
-    let token = issuer.token_with(&key, json!({ "cnf": { "jkt": "x" } }));
-    assert_eq!(reason(&issuer.guard(), &token).await, invalid(InvalidToken::SenderConstrained));
+    let guard = issuer.guard();
+    let token = issuer.token_with(&key, json!({ "cnf": { "jkt": key.public().thumbprint() } }));
+    assert_eq!(reason(&guard, &token).await, invalid(InvalidToken::SenderConstrained));
+    // Without DPoP settings there is no way in for it.
+    assert_eq!(send_token(&api(&guard), &token).await.status, 401);
+    for binding in [
+        json!({ "jkt": "x" }),
+        json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({ "jkt": key.public().thumbprint(), "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({}),
+    ] {
+        let token = issuer.token_with(&key, json!({ "cnf": binding }));
+        assert_eq!(reason(&guard, &token).await, invalid(InvalidToken::UnknownBinding), "{binding}");
+    }
+    assert_eq!(reason(&guard, &issuer.token_with(&key, json!({ "cnf": "x" }))).await, invalid(InvalidToken::BadClaims));
 }
 
 #[tokio::test]

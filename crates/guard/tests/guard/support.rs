@@ -1,5 +1,6 @@
 //! An issuer on this machine whose keys, answers and moods a test controls, and a clock that moves only when told.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,9 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use brama_guard::{AccessToken, Algorithm, Guard, GuardBuilder};
 use brama_jose::{SigningKey, Typ};
 use serde_json::{Value, json};
@@ -50,6 +51,16 @@ struct Shared {
     key_set: Mutex<Value>,
     cache_control: Mutex<Option<&'static str>>,
     key_fetches: AtomicUsize,
+    introspected: Mutex<Vec<Question>>,
+    introspection: Mutex<(StatusCode, Value)>,
+    offers_introspection: Mutex<bool>,
+}
+
+/// What came to the introspection endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) authorization: Option<String>,
+    pub(crate) form: HashMap<String, String>,
 }
 
 impl Issuer {
@@ -64,11 +75,15 @@ impl Issuer {
             key_set: Mutex::new(Value::Null),
             cache_control: Mutex::new(Some("public, max-age=600")),
             key_fetches: AtomicUsize::new(0),
+            introspected: Mutex::default(),
+            introspection: Mutex::new((StatusCode::OK, json!({ "active": false }))),
+            offers_introspection: Mutex::new(true),
         });
         let app = Router::new()
             .route("/.well-known/openid-configuration", get(openid))
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/jwks", get(jwks))
+            .route("/introspect", post(introspect))
             .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, app).await });
         let issuer = Self { url, clock: Arc::new(AtomicU64::new(START)), state };
@@ -99,6 +114,20 @@ impl Issuer {
 
     pub(crate) fn set_cache_control(&self, value: Option<&'static str>) {
         *self.state.cache_control.lock().unwrap() = value;
+    }
+
+    /// What the introspection endpoint says from now on.
+    pub(crate) fn introspection_says(&self, status: u16, answer: Value) {
+        *self.state.introspection.lock().unwrap() = (StatusCode::from_u16(status).unwrap(), answer);
+    }
+
+    pub(crate) fn offer_introspection(&self, offer: bool) {
+        *self.state.offers_introspection.lock().unwrap() = offer;
+    }
+
+    /// All questions so far.
+    pub(crate) fn introspected(&self) -> Vec<Question> {
+        self.state.introspected.lock().unwrap().clone()
     }
 
     /// How often keys were asked for.
@@ -189,7 +218,24 @@ async fn metadata(State(state): State<Arc<Shared>>) -> Response {
     }
     let issuer = state.issuer_in_metadata.lock().unwrap().clone().unwrap_or_else(|| state.url.clone());
     let keys = state.keys_uri.lock().unwrap().clone().unwrap_or_else(|| format!("{}/jwks", state.url));
-    json!({ "issuer": issuer, "jwks_uri": keys, "token_endpoint": "unused" }).to_string().into_response()
+    let mut document = json!({ "issuer": issuer, "jwks_uri": keys, "token_endpoint": "unused" });
+    if *state.offers_introspection.lock().unwrap() {
+        document["introspection_endpoint"] = format!("{}/introspect", state.url).into();
+    }
+    document.to_string().into_response()
+}
+
+async fn introspect(State(state): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
+    assert_eq!(headers[header::CONTENT_TYPE], "application/x-www-form-urlencoded");
+    state.introspected.lock().unwrap().push(Question {
+        authorization: headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned()),
+        form: form_urlencoded::parse(body.as_bytes()).into_owned().collect(),
+    });
+    if *state.mood.lock().unwrap() == Mood::Hanging {
+        std::future::pending::<()>().await;
+    }
+    let (status, answer) = state.introspection.lock().unwrap().clone();
+    (status, answer.to_string()).into_response()
 }
 
 async fn jwks(State(state): State<Arc<Shared>>) -> Response {
@@ -225,24 +271,44 @@ pub(crate) fn api(guard: &Guard) -> Router {
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) status: u16,
+    /// The first challenge.
     pub(crate) challenge: Option<String>,
+    pub(crate) challenges: Vec<String>,
+    pub(crate) nonce: Option<String>,
     pub(crate) retry_after: Option<String>,
     pub(crate) cache_control: Option<String>,
     pub(crate) body: String,
 }
 
 pub(crate) async fn send(api: &Router, uri: &str, authorization: &[&str]) -> Seen {
-    let mut request = Request::get(uri);
+    let seen = send_with(api, "GET", uri, authorization, &[]).await;
+    assert!(seen.challenges.len() <= 1);
+    seen
+}
+
+pub(crate) async fn send_with(api: &Router, method: &str, uri: &str, authorization: &[&str], proofs: &[&str]) -> Seen {
+    let mut request = Request::builder().method(method).uri(uri);
     for value in authorization {
         request = request.header(header::AUTHORIZATION, *value);
     }
+    for proof in proofs {
+        request = request.header("DPoP", *proof);
+    }
     let response = api.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-    assert!(response.headers().get_all(header::WWW_AUTHENTICATE).iter().count() <= 1);
-    let (status, challenge) = (response.status().as_u16(), text(header::WWW_AUTHENTICATE));
-    let (retry_after, cache_control) = (text(header::RETRY_AFTER), text(header::CACHE_CONTROL));
-    let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
-    Seen { status, challenge, retry_after, cache_control, body: String::from_utf8(body.to_vec()).unwrap() }
+    let (parts, body) = response.into_parts();
+    let all = |name: &str| -> Vec<String> {
+        parts.headers.get_all(name).iter().map(|value| value.to_str().unwrap().to_owned()).collect()
+    };
+    let one = |name: &str| {
+        let values = all(name);
+        assert!(values.len() <= 1, "{name}: {values:?}");
+        values.into_iter().next()
+    };
+    let (status, challenges) = (parts.status.as_u16(), all("www-authenticate"));
+    let (nonce, retry_after, cache_control) = (one("dpop-nonce"), one("retry-after"), one("cache-control"));
+    let body = axum::body::to_bytes(body, 10_000).await.unwrap();
+    let (challenge, body) = (challenges.first().cloned(), String::from_utf8(body.to_vec()).unwrap());
+    Seen { status, challenge, challenges, nonce, retry_after, cache_control, body }
 }
 
 /// With one good-looking `Authorization` header.

@@ -1,17 +1,17 @@
 //! `/oauth2/authorize`. OAuth 2.1 §4.1.1; B2.
 
 use axum::response::Response;
-use brama_flows::authorize::begin::{Browser, begin};
+use brama_flows::authorize::begin::{Browser, NotBegun, begin};
 use brama_flows::authorize::interact::{self, Step};
-use brama_protocol::authorize::response::AuthorizeError;
-use brama_protocol::error::Refusal;
+use brama_protocol::error::{AUTHORIZE_CLIENT, PUSHED_REQUEST, Refusal};
 use brama_protocol::parameters::Parameters;
 
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
 use crate::pages::{continuation, signed_in, starter};
-use crate::respond::{see_other, set_cookie};
+use crate::respond::client::{After, Recipient};
+use crate::respond::{self, see_other, set_cookie};
 
 /// By navigation: the request is stored, then the browser goes wherever it has to.
 pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
@@ -38,39 +38,35 @@ async fn take(app: &App, incoming: &Incoming, parameters: &Parameters, session: 
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let signed_in = if session == Session::Read { signed_in(incoming).await? } else { None };
-    let authorization = match begin(ctx, parameters, &browser, starter(incoming, &signed_in)).await {
-        Ok(authorization) => authorization,
-        Err(AuthorizeError::OnPage(refusal)) => return Err(refusal),
-        Err(AuthorizeError::BackToClient(back, refusal)) => {
-            let row = refusal.row;
-            let detail = refusal.detail.as_deref().unwrap_or_default();
-            tracing::info!(
-                code = row.id,
-                error = row.error,
-                detail,
-                request = incoming.request_id,
-                "authorize refused"
-            );
-            return Ok(see_other(&back.with_error(&refusal, &ctx.settings.issuer)));
+    let begun = begin(ctx, parameters, &browser, starter(incoming, &signed_in)).await;
+    let mut response = match begun {
+        Err(NotBegun::OnPage(refusal)) => return Err(refusal),
+        Err(NotBegun::Back { client, answer, ui_locales, refusal }) => {
+            log(incoming, &refusal);
+            let to = Recipient { client: &client.client, authorization: None, ui_locales: ui_locales.as_deref() };
+            return respond::client::answer(app, incoming, &to, &answer, After::Navigation);
+        }
+        Ok(authorization) if session == Session::Later => see_other(&continuation::address(authorization.id)),
+        Ok(authorization) => {
+            let record = ctx.client(&authorization.asked.client).await?.ok_or(&AUTHORIZE_CLIENT)?;
+            let step = match interact::proceed(ctx, &authorization, &record.client, signed_in).await {
+                // It was answered elsewhere: that is for the person to know.
+                Err(refusal) if refusal.row == &PUSHED_REQUEST => return Err(refusal),
+                // A fault of ours is told to the client, whose address is known to be good. Standards §1.2.
+                Err(refusal) => {
+                    log(incoming, &refusal);
+                    Step::Back(authorization.asked.back.with_error(&refusal, &ctx.settings.issuer))
+                }
+                Ok(step) => step,
+            };
+            continuation::go(app, incoming, &authorization, &record.client, &step, After::Navigation)?
         }
     };
-    let step = if session == Session::Later {
-        continuation::address(authorization.id)
-    } else {
-        let record = ctx.client(&authorization.asked.client).await?;
-        let record = record.ok_or(&brama_protocol::error::AUTHORIZE_CLIENT)?;
-        match interact::proceed(ctx, &authorization, &record.client, signed_in).await {
-            Ok(Step::SignIn(id)) => crate::pages::sign_in::address(id),
-            Ok(Step::Consent(id)) => crate::pages::consent::address(id),
-            Ok(Step::Back(target)) => target,
-            // A fault of ours is told to the client, whose address is known to be good. Standards §1.2.
-            Err(refusal) => {
-                tracing::warn!(%refusal, request = incoming.request_id, "authorize failed");
-                authorization.asked.back.with_error(&refusal, &ctx.settings.issuer)
-            }
-        }
-    };
-    let mut response = see_other(&step);
     set_cookie(&mut response, &cookies::browser(&browser.secret, continuation::cookie_seconds(app)));
     Ok(response)
+}
+
+fn log(incoming: &Incoming, refusal: &Refusal) {
+    let (row, detail) = (refusal.row, refusal.detail.as_deref().unwrap_or_default());
+    tracing::info!(code = row.id, error = row.error, detail, request = incoming.request_id, "authorize refused");
 }

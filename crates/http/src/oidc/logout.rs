@@ -7,6 +7,7 @@ use brama_pages::SignOut;
 use brama_protocol::error::{AUTHORIZE_DUPLICATE, FORM_NOT_OURS, Refusal};
 use brama_protocol::oidc::logout::LogoutRequest;
 use brama_protocol::parameters::Parameters;
+use brama_store::client::ClientRecord;
 use http::StatusCode;
 
 use crate::app::App;
@@ -53,12 +54,27 @@ pub(crate) async fn confirmed(app: &App, incoming: &Incoming) -> Result<Response
 fn fields(request: &LogoutRequest) -> Vec<(&str, &str)> {
     let optional = [
         ("id_token_hint", request.id_token_hint.as_deref()),
+        ("logout_hint", request.logout_hint.as_deref()),
         ("client_id", request.client.as_ref().map(|client| client.as_str())),
         ("post_logout_redirect_uri", request.post_logout_redirect_uri.as_deref()),
         ("state", request.state.as_deref()),
         ("ui_locales", request.ui_locales.as_deref()),
     ];
     optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+}
+
+/// Our own page, which leads back to the app if it is known, in the language that the app asked for.
+fn our_page(request: &LogoutRequest, client: Option<&ClientRecord>) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let wanted = [
+        ("client_id", client.map(|record| record.client.id.as_str())),
+        ("ui_locales", request.ui_locales.as_deref()),
+    ];
+    query.extend_pairs(wanted.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
+    match query.finish() {
+        query if query.is_empty() => "/signed-out".to_owned(),
+        query => format!("/signed-out?{query}"),
+    }
 }
 
 async fn answer(app: &App, incoming: &Incoming, request: &LogoutRequest, confirmed: bool) -> Result<Response, Refusal> {
@@ -83,14 +99,10 @@ async fn answer(app: &App, incoming: &Incoming, request: &LogoutRequest, confirm
             Ok(response)
         }
         Logout::Done { client, redirect } => {
-            let target = match (redirect, client) {
-                (Some(target), _) => target,
-                (None, Some(record)) => format!("/signed-out?client_id={}", record.client.id),
-                (None, None) => "/signed-out".to_owned(),
-            };
+            let target = redirect.unwrap_or_else(|| our_page(request, client.as_deref()));
             // After a form of ours the policy `form-action` watches redirects: our own page goes on. WH-2.
             let mut response = if confirmed && !target.starts_with('/') && !incoming.is_no_browser() {
-                crate::pages::continuation::page(app, incoming, None, &target)?
+                crate::pages::continuation::page(app, incoming, &target)?
             } else {
                 see_other(&target)
             };

@@ -1,8 +1,8 @@
-//! `/userinfo` and `/api/auth/me`. OpenID Core §5.3; EP-40; RS-1 to RS-4.
+//! `/userinfo` and `/api/auth/me`. OpenID Core §5.3; EP-40; RS-1 to RS-4, RS-10.
 
 use axum::response::Response;
-use brama_flows::userinfo::{Resource, person};
-use brama_protocol::bearer::{self, BearerError};
+use brama_flows::userinfo::{Resource, Sent, person};
+use brama_protocol::bearer::{self, BearerError, Presented, Scheme};
 use brama_protocol::error::{NO_TOKEN, Refusal, TOKEN_MALFORMED};
 use http::{StatusCode, header};
 
@@ -24,7 +24,7 @@ pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refus
     };
     match (in_form, incoming.headers.contains_key(header::AUTHORIZATION)) {
         (Some(_), true) => Err((&TOKEN_MALFORMED).into()),
-        (Some(token), false) => answer(incoming, token, Resource::UserInfo).await,
+        (Some(token), false) => answer(incoming, Presented { scheme: Scheme::Bearer, token }, Resource::UserInfo).await,
         (None, _) => answer(incoming, header_token(incoming)?, Resource::UserInfo).await,
     }
 }
@@ -34,14 +34,15 @@ pub(crate) async fn me(_: &App, incoming: &Incoming) -> Result<Response, Refusal
     answer(incoming, header_token(incoming)?, Resource::Me).await
 }
 
-fn header_token(incoming: &Incoming) -> Result<&str, Refusal> {
-    bearer::token(incoming.headers.get_all(header::AUTHORIZATION)).map_err(|error| match error {
+fn header_token(incoming: &Incoming) -> Result<Presented<'_>, Refusal> {
+    bearer::presented(incoming.headers.get_all(header::AUTHORIZATION)).map_err(|error| match error {
         BearerError::Missing => Refusal::from(&NO_TOKEN),
         BearerError::Malformed => Refusal::from(&TOKEN_MALFORMED),
     })
 }
 
-async fn answer(incoming: &Incoming, token: &str, resource: Resource) -> Result<Response, Refusal> {
-    let person = person(&incoming.ctx, token, resource).await?;
+async fn answer(incoming: &Incoming, presented: Presented<'_>, resource: Resource) -> Result<Response, Refusal> {
+    let sent = Sent { token: presented.token, scheme: presented.scheme, proofs: incoming.proofs() };
+    let person = person(&incoming.ctx, &sent, resource).await?;
     Ok(json(StatusCode::OK, &person.claims()))
 }

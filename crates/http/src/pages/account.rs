@@ -80,7 +80,7 @@ async fn notice(incoming: &Incoming, ctx: &brama_flows::Ctx, user: &User) -> Res
 }
 
 /// A form of the account page: who sends it, after its token was checked. WH-11.
-async fn owner(incoming: &Incoming) -> Result<Option<(Session, User, Parameters)>, Refusal> {
+pub(crate) async fn owner(incoming: &Incoming) -> Result<Option<(Session, User, Parameters)>, Refusal> {
     let form = incoming.form()?;
     let (Some((session, user)), Some(secret)) = (signed_in(incoming).await?, incoming.session_hash()) else {
         return Ok(None);
@@ -118,7 +118,11 @@ pub(crate) async fn sign_out(_: &App, incoming: &Incoming) -> Result<Response, R
 }
 
 fn signed_out(incoming: &Incoming) -> Response {
-    let mut response = see_other("/signed-out");
+    forget_session(incoming, see_other("/signed-out"))
+}
+
+/// Delete the session cookie and what hangs on it.
+pub(crate) fn forget_session(incoming: &Incoming, mut response: Response) -> Response {
     set_cookie(&mut response, &cookies::delete(cookies::SESSION));
     for (client, _) in incoming.cookies().refresh() {
         set_cookie(&mut response, &cookies::delete(&format!("{}{client}", cookies::REFRESH)));

@@ -5,8 +5,11 @@ use brama_flows::authorize::begin::Browser;
 use brama_flows::authorize::interact::{self, Opened};
 use brama_flows::csrf::Form;
 use brama_pages::Consent;
+use brama_protocol::client::Registrar;
 use brama_protocol::error::{FORM_NOT_OURS, Refusal, SIGN_IN_GONE};
 use brama_protocol::id::AuthorizationId;
+use brama_protocol::scope::Scope;
+use brama_store::authorization::Consented;
 use http::StatusCode;
 
 use crate::app::App;
@@ -26,7 +29,8 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
-    let id = tx(&incoming.query()?).ok_or(&SIGN_IN_GONE)?;
+    let query = incoming.query()?;
+    let id = tx(&query).ok_or(&SIGN_IN_GONE)?;
     let signed_in = signed_in(incoming).await?;
     let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?;
     let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
@@ -38,15 +42,24 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let (tx, host) = (authorization.id.to_string(), authorization.asked.back.redirect_uri.host());
     let hidden = [("tx", tx.as_str())];
     let csrf = ctx.csrf.token(session, Form::Consent);
-    let scopes: Vec<&str> = authorization.asked.scope.scope().iter().collect();
+    let asked = &authorization.asked;
+    let before = interact::allowed_in_part(ctx, &authorization, client, &user).await?;
+    let (disclosed, links) = (asked.disclosed(), &client.links);
+    let scopes: Vec<&str> = disclosed.iter().filter(|scope| !before.contains(scope)).collect();
+    let before: Vec<&str> = disclosed.iter().filter(|scope| before.contains(scope)).collect();
+    let resources: Vec<&str> = asked.resources.iter().collect();
     let page = Consent {
         chrome: chrome(app, incoming, &language, "/consent", &hidden),
         app: page_app(client, &host),
-        // Every client here was registered by the operator.
-        client_verified: true,
+        client_verified: client.registrar == Registrar::Operator,
         redirect_host: &host,
         username: &user.username,
         scopes: &scopes,
+        before: &before,
+        resources: &resources,
+        policy_uri: links.policy_uri.as_deref(),
+        tos_uri: links.tos_uri.as_deref(),
+        chosen_nothing: query.one("chosen").ok().flatten() == Some("nothing"),
         tx: &tx,
         csrf: &csrf,
     };
@@ -75,11 +88,31 @@ pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refus
     }
     // An old page gives no consent: the person sees it anew.
     if opened.restarted.is_none() {
-        match one("decision")? {
-            Some("allow") => ctx.store.consent_authorization(authorization.id, user.id, true, ctx.now).await?,
-            Some("deny") => ctx.store.deny_authorization(authorization.id, ctx.now).await?,
-            _ => false,
+        let client = &opened.client.client;
+        let disclosed = authorization.asked.disclosed();
+        let scope = match one("decision")? {
+            Some("allow") => Some(disclosed),
+            Some("allow_chosen") => {
+                let before = interact::allowed_in_part(ctx, &authorization, client, &user).await?;
+                let chosen: Scope = form.all("scope").collect::<Scope>().intersection(&disclosed);
+                if chosen.is_empty() && before.is_empty() {
+                    return Ok(see_other(&format!("{}&chosen=nothing", address(authorization.id))));
+                }
+                // Who it is cannot be left out where it was asked for.
+                let openid: Scope = disclosed.iter().filter(|scope| *scope == "openid").collect();
+                Some(chosen.union(&before).union(&openid))
+            }
+            Some("deny") => {
+                ctx.store.deny_authorization(authorization.id, ctx.now).await?;
+                None
+            }
+            _ => None,
         };
+        if let Some(scope) = scope {
+            let consented = Consented { user: user.id, scope };
+            let remember = client.remembers_consent();
+            ctx.store.consent_authorization(authorization.id, consented, remember, ctx.now).await?;
+        }
     }
     Ok(see_other(&continuation::address(authorization.id)))
 }

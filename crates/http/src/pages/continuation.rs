@@ -16,9 +16,10 @@ use http::StatusCode;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{consent, sign_in, signed_in, starter, tx};
-use crate::respond::page::{Language, chrome, html, page_app};
-use crate::respond::{see_other, set_cookie};
+use crate::pages::{consent, select_account, sign_in, signed_in, starter, tx};
+use crate::respond::client::{After, Recipient};
+use crate::respond::page::{Language, chrome, html};
+use crate::respond::{self, see_other, set_cookie};
 
 /// The address that continues an authorization.
 pub(crate) fn address(id: AuthorizationId) -> String {
@@ -39,32 +40,38 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let signed_in = signed_in(incoming).await?;
     let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?;
     let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
-    let mut response = match interact::proceed(ctx, &authorization, &client.client, signed_in).await? {
-        Step::SignIn(id) => see_other(&sign_in::address(id)),
-        Step::Consent(id) => see_other(&consent::address(id)),
-        Step::Back(target) if incoming.is_no_browser() => see_other(&target),
-        Step::Back(target) => page(app, incoming, Some((&client.client, &authorization)), &target)?,
-    };
+    let step = interact::proceed(ctx, &authorization, &client.client, signed_in).await?;
+    let mut response = go(app, incoming, &authorization, &client.client, &step, After::Form)?;
     set_cookie(&mut response, &cookies::browser(&browser.secret, cookie_seconds(app)));
     Ok(response)
 }
 
-/// The page that leads on to an address outside.
-pub(crate) fn page(
+/// Where a step leads.
+pub(crate) fn go(
     app: &App,
     incoming: &Incoming,
-    to: Option<(&Client, &Authorization)>,
-    target: &str,
+    authorization: &Authorization,
+    client: &Client,
+    step: &Step,
+    after: After,
 ) -> Result<Response, Refusal> {
-    let language = Language::of(app, incoming, to.map(|(_, authorization)| authorization));
-    let host = to.map(|(_, authorization)| authorization.asked.back.redirect_uri.host()).unwrap_or_default();
-    let page = Continue {
-        chrome: chrome(app, incoming, &language, &incoming.path, &[]),
-        app: to.map(|(client, _)| page_app(client, &host)),
-        target,
-    };
+    match step {
+        Step::SignIn(id) => Ok(see_other(&sign_in::address(*id))),
+        Step::ChooseAccount(id) => Ok(see_other(&select_account::address(*id))),
+        Step::Consent(id) => Ok(see_other(&consent::address(*id))),
+        Step::Back(answer) => {
+            let ui_locales = authorization.asked.ui_locales.as_deref();
+            let to = Recipient { client, authorization: Some(authorization.id), ui_locales };
+            respond::client::answer(app, incoming, &to, answer, after)
+        }
+    }
+}
+
+/// The page that leads on to an address outside, after a form of ours.
+pub(crate) fn page(app: &App, incoming: &Incoming, target: &str) -> Result<Response, Refusal> {
+    let language = Language::of(app, incoming, None);
+    let page = Continue { chrome: chrome(app, incoming, &language, &incoming.path, &[]), app: None, target };
     let mut response = html(incoming, StatusCode::OK, page.render())?;
-    // The address of the app carries a code: the app is not told where it came from, nobody else sees it. WH-7.
     response.headers_mut().insert(http::header::REFERRER_POLICY, http::HeaderValue::from_static("no-referrer"));
     Ok(response)
 }

@@ -1,9 +1,12 @@
 //! The server's own pages.
 
 pub(crate) mod account;
+pub(crate) mod apps;
 pub(crate) mod consent;
 pub(crate) mod continuation;
+pub(crate) mod device;
 pub(crate) mod error;
+pub(crate) mod select_account;
 pub(crate) mod sign_in;
 pub(crate) mod signed_out;
 

@@ -7,6 +7,7 @@ use brama_flows::csrf::Form;
 use brama_flows::login::session::Keep;
 use brama_flows::login::{password, session};
 use brama_pages::{SignIn, SignInProblem};
+use brama_protocol::device::UserCode;
 use brama_protocol::error::{CREDENTIALS, OVERLOADED, Refusal, TOO_MANY};
 use brama_protocol::id::AuthorizationId;
 use brama_protocol::limits;
@@ -17,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{continuation, signed_in, starter, tx};
+use crate::pages::{continuation, signed_in, starter};
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -26,8 +27,66 @@ pub(crate) fn address(id: AuthorizationId) -> String {
     format!("/sign-in?tx={id}")
 }
 
+/// What stands for an authorization where a person signs in to connect a device.
+const DEVICE: &str = "device";
+
+/// The address of the sign-in page of somebody who is about to connect a device.
+pub(crate) fn address_for_device(code: Option<UserCode>) -> String {
+    format!("/sign-in?tx={}", Goal::Device(code).text())
+}
+
+/// What a sign-in is for: `tx`.
+#[derive(Clone, Copy)]
+enum Goal {
+    /// The account page.
+    Account,
+    /// An authorization.
+    App(AuthorizationId),
+    /// Connecting a device, with the code if there is one already.
+    Device(Option<UserCode>),
+}
+
+impl Goal {
+    /// From a parameter; what is none of the two leads to the account page.
+    fn of(parameters: &Parameters) -> Self {
+        let text = parameters.one("tx").ok().flatten().unwrap_or_default();
+        match (text.parse(), text.strip_prefix(DEVICE)) {
+            (Ok(id), _) => Self::App(id),
+            (Err(_), Some(code)) => Self::Device(UserCode::parse(code)),
+            (Err(_), None) => Self::Account,
+        }
+    }
+
+    /// As a parameter.
+    fn text(self) -> String {
+        match self {
+            Self::Account => String::new(),
+            Self::App(id) => id.to_string(),
+            Self::Device(None) => DEVICE.to_owned(),
+            Self::Device(Some(code)) => format!("{DEVICE}.{}", code.shown()),
+        }
+    }
+
+    fn authorization(self) -> Option<AuthorizationId> {
+        match self {
+            Self::App(id) => Some(id),
+            Self::Account | Self::Device(_) => None,
+        }
+    }
+
+    /// Where somebody goes who has signed in for no app.
+    fn page(self) -> String {
+        match self {
+            Self::Account | Self::App(_) => "/account".to_owned(),
+            Self::Device(None) => "/device".to_owned(),
+            Self::Device(Some(code)) => super::device::confirm_address(code),
+        }
+    }
+}
+
 /// What the page is about to show.
 struct Shown<'a> {
+    goal: Goal,
     opened: Option<Opened>,
     browser: &'a Browser,
     username: &'a str,
@@ -40,7 +99,13 @@ struct Shown<'a> {
 fn render(app: &App, incoming: &Incoming, shown: Shown<'_>) -> Result<Response, Refusal> {
     let authorization = shown.opened.as_ref().map(|opened| &opened.authorization);
     let language = Language::of(app, incoming, authorization);
-    let tx = authorization.map(|authorization| authorization.id.to_string()).unwrap_or_default();
+    // An authorization may have been begun again; one that is gone leaves nothing behind.
+    let tx = match shown.goal {
+        Goal::Device(_) => shown.goal.text(),
+        Goal::Account | Goal::App(_) => {
+            authorization.map(|authorization| authorization.id.to_string()).unwrap_or_default()
+        }
+    };
     let hidden: &[(&str, &str)] = if tx.is_empty() { &[] } else { &[("tx", &tx)] };
     let host = authorization.map(|authorization| authorization.asked.back.redirect_uri.host()).unwrap_or_default();
     let csrf = incoming.ctx.csrf.token(shown.browser.secret.hash(), Form::SignIn);
@@ -67,13 +132,14 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
-    let id = tx(&incoming.query()?);
+    let goal = Goal::of(&incoming.query()?);
+    let id = goal.authorization();
     let signed_in = signed_in(incoming).await?;
     let opened = match id {
         Some(id) => interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?,
         None => None,
     };
-    if signed_in.is_some() && id.is_none() {
+    if signed_in.is_some() && matches!(goal, Goal::Account) {
         return Ok(see_other("/account"));
     }
     if let Some(opened) = &opened
@@ -83,15 +149,18 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         // A step back to a page of before the sign-in: on to the app. A6.
         return Ok(go_on(app, opened, &browser));
     }
-    let again = signed_in.is_some() && opened.is_some();
+    let again = signed_in.is_some() && (opened.is_some() || matches!(goal, Goal::Device(_)));
     let problem = match &opened {
         _ if id.is_some() && opened.is_none() => Some(SignInProblem::Expired),
         Some(opened) if opened.restarted == Some(Restart::TooOld) => Some(SignInProblem::Expired),
+        // Who is about to choose another account confirms nothing.
+        Some(opened) if another_account(opened) => None,
         _ if again => Some(SignInProblem::Reauthenticate),
         _ => None,
     };
     let hint = opened.as_ref().and_then(|opened| opened.authorization.asked.login_hint.clone()).unwrap_or_default();
     let shown = Shown {
+        goal,
         browser: &browser,
         username: &hint,
         problem,
@@ -103,13 +172,19 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     render(app, incoming, shown)
 }
 
+/// Whether the app wanted to know which account, and nothing more of the sign-in.
+fn another_account(opened: &Opened) -> bool {
+    let asked = &opened.authorization.asked;
+    asked.prompt.select_account && !asked.prompt.login && asked.expected_user.is_none()
+}
+
 /// What was typed.
 struct Typed {
     username: String,
     password: Zeroizing<String>,
     remember: bool,
     csrf: String,
-    tx: Option<AuthorizationId>,
+    goal: Goal,
 }
 
 impl Typed {
@@ -121,7 +196,7 @@ impl Typed {
             password: Zeroizing::new(one("password")?.unwrap_or_default().to_owned()),
             remember: one("remember")?.is_some(),
             csrf: one("csrf")?.unwrap_or_default().to_owned(),
-            tx: tx(form),
+            goal: Goal::of(form),
         })
     }
 
@@ -142,14 +217,14 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
     let signed_in = signed_in(incoming).await?;
-    let opened = match typed.tx {
+    let opened = match typed.goal.authorization() {
         Some(id) => interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?,
         None => None,
     };
     // A form that does not belong to this browser signs nobody in (AZ-20): the page is shown again, for the same app and
     // with the typed name (A6). One that only came too late likewise.
     let ours = !browser.new && ctx.csrf.is_valid(browser.secret.hash(), Form::SignIn, &typed.csrf);
-    let gone = typed.tx.is_some() && opened.is_none();
+    let gone = typed.goal.authorization().is_some() && opened.is_none();
     let too_late = opened.as_ref().is_some_and(|opened| opened.restarted == Some(Restart::TooOld));
     if !ours
         && let Some(opened) = &opened
@@ -168,7 +243,7 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
             // What the browser had before signing in, somebody may have planted: it is worth nothing afterwards. SE-5.
             let fresh = Browser::of(ctx, None)?;
             let target = match opened {
-                None => "/account".to_owned(),
+                None => typed.goal.page(),
                 Some(opened) => {
                     let starter = Starter::new(incoming.source, Some(&begun.session));
                     let moved = begin::restart(ctx, &opened.authorization, &fresh, starter).await?;
@@ -225,6 +300,7 @@ fn shown_again(
     (problem, status, retry_after): (SignInProblem, StatusCode, Option<u64>),
 ) -> Result<Response, Refusal> {
     let shown = Shown {
+        goal: typed.goal,
         opened,
         browser,
         username: &typed.username,

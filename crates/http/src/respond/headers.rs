@@ -68,14 +68,27 @@ pub(crate) fn of_page(headers: &mut HeaderMap) {
 
 /// The policy of an HTML page: scripts by nonce, forms only to us, framed by nobody. WH-1.
 pub(crate) fn page_policy(nonce: &str, headers: &mut HeaderMap) {
+    set_policy(nonce, "'self'", headers);
+}
+
+fn set_policy(nonce: &str, form_action: &str, headers: &mut HeaderMap) {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
+         connect-src 'self'; form-action {form_action}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, value);
     }
+}
+
+/// The policy of a page that posts a form to an app. Browsers apply `form-action` to the redirects after a form too, and where
+/// the app sends people from there is its own affair: so schemes are named, not its origin. The page has no other form that
+/// leads away. AZ-18, AZ-32.
+pub(crate) fn form_page_policy(nonce: &str, action: &str, headers: &mut HeaderMap) {
+    // Apps on this very machine are reached by http.
+    let schemes = if action.starts_with("https:") { "https:" } else { "https: http:" };
+    set_policy(nonce, &format!("'self' {schemes}"), headers);
 }
 
 /// The methods of an address. RFC 9110 §15.5.6.

@@ -1,13 +1,20 @@
 //! Responses: the only place that writes an OAuth error, a redirect to a client, or the headers that protect a page.
 
+pub(crate) mod client;
 pub(crate) mod cors;
 pub(crate) mod headers;
 pub(crate) mod page;
 
 use axum::response::{IntoResponse as _, Response};
-use brama_protocol::bearer::{Challenge, ErrorCode};
-use brama_protocol::error::{CLIENT_UNAUTHENTICATED, Refusal, SCOPE_SHORT, STORAGE, TOKEN_MALFORMED};
-use http::{HeaderValue, StatusCode, header};
+use brama_flows::Ctx;
+use brama_protocol::bearer::{self, Challenge, ErrorCode, Scheme};
+use brama_protocol::dpop::NoncePurpose;
+use brama_protocol::error::{
+    CLIENT_UNAUTHENTICATED, DPOP_NONCE, NO_TOKEN, RESOURCE_NONCE, Refusal, SCOPE_SHORT, STORAGE, TOKEN_BINDING,
+    TOKEN_MALFORMED,
+};
+use brama_protocol::metadata::DPOP_ALGORITHMS;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::app::App;
@@ -81,10 +88,15 @@ pub fn refusal(app: &App, incoming: &Incoming, speech: Speech, refusal: Refusal)
     if let Some(seconds) = refusal.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = challenge(speech, status, &refusal)
-        && let Ok(value) = HeaderValue::from_str(&challenge)
-    {
-        headers.insert(header::WWW_AUTHENTICATE, value);
+    for challenge in challenges(incoming, speech, status, &refusal) {
+        if let Ok(value) = HeaderValue::from_str(&challenge) {
+            headers.append(header::WWW_AUTHENTICATE, value);
+        }
+    }
+    match row {
+        row if row == &DPOP_NONCE => dpop_nonce(&incoming.ctx, NoncePurpose::AuthorizationServer, headers),
+        row if row == &RESOURCE_NONCE => dpop_nonce(&incoming.ctx, NoncePurpose::ProtectedResource, headers),
+        _ => {}
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -119,6 +131,37 @@ fn challenge(speech: Speech, status: StatusCode, refusal: &Refusal) -> Option<St
             Some(Challenge::new().error(ErrorCode::InsufficientScope).scope("openid").to_string())
         }
         _ => None,
+    }
+}
+
+/// The challenges of a 401 or 403. Our protected resources take tokens of both schemes: the error stands in the one that was
+/// used, and whoever brought nothing is told of both. RS-11.
+fn challenges(incoming: &Incoming, speech: Speech, status: StatusCode, refusal: &Refusal) -> Vec<String> {
+    let Some(bearer) = challenge(speech, status, refusal) else { return Vec::new() };
+    if speech != Speech::Bearer || status != StatusCode::UNAUTHORIZED {
+        return vec![bearer];
+    }
+    let algorithms = DPOP_ALGORITHMS.join(" ");
+    let dpop = Challenge::dpop(&algorithms);
+    let presented = bearer::presented(incoming.headers.get_all(header::AUTHORIZATION));
+    match (presented.map(|presented| presented.scheme), refusal.row) {
+        (Ok(Scheme::Dpop), row) => {
+            let error = match row.error {
+                "invalid_dpop_proof" => ErrorCode::InvalidDpopProof,
+                "use_dpop_nonce" => ErrorCode::UseDpopNonce,
+                _ => ErrorCode::InvalidToken,
+            };
+            vec![dpop.error(error).description(row.description).to_string(), Challenge::new().to_string()]
+        }
+        (_, row) if row == &TOKEN_BINDING || row == &NO_TOKEN => vec![bearer, dpop.to_string()],
+        _ => vec![bearer],
+    }
+}
+
+/// The newest nonce for proofs, once. RFC 9449 §8.
+pub(crate) fn dpop_nonce(ctx: &Ctx, purpose: NoncePurpose, headers: &mut HeaderMap) {
+    if let Ok(value) = HeaderValue::from_str(ctx.nonces.issue(purpose, ctx.now).as_str()) {
+        headers.insert(HeaderName::from_static("dpop-nonce"), value);
     }
 }
 

@@ -38,9 +38,19 @@ impl Language {
     /// Choose: this page's language form, the person's choice for this very sign-in, the app's `ui_locales`, the choice
     /// of before, the browser, the site. G1.
     pub(crate) fn of(app: &App, incoming: &Incoming, authorization: Option<&Authorization>) -> Self {
+        let ui_locales = authorization.and_then(|authorization| authorization.asked.ui_locales.as_deref());
+        Self::with(app, incoming, authorization.map(|authorization| authorization.id), ui_locales)
+    }
+
+    /// The same where the authorization itself is not at hand, or was never stored.
+    pub(crate) fn with(
+        app: &App,
+        incoming: &Incoming,
+        here: Option<AuthorizationId>,
+        ui_locales: Option<&str>,
+    ) -> Self {
         let pressed =
             incoming.query().ok().and_then(|query| query.one("ui_locales").ok().flatten().map(ToOwned::to_owned));
-        let here = authorization.map(|authorization| authorization.id);
         let cookies = incoming.cookies();
         let (saved, for_sign_in) = match cookies.get(cookies::LANGUAGE) {
             None => (None, None),
@@ -52,7 +62,7 @@ impl Language {
         let wish = pressed
             .as_deref()
             .or(saved.as_deref().filter(|_| for_sign_in.is_some() && for_sign_in == here))
-            .or(authorization.and_then(|authorization| authorization.asked.ui_locales.as_deref()));
+            .or(ui_locales);
         let accept = incoming.header(header::ACCEPT_LANGUAGE.as_str());
         let locale = Locale::negotiate(wish, saved.as_deref(), accept, app.look.default_locale);
         let chosen = pressed.map(|_| match here {
@@ -122,6 +132,17 @@ fn kind(refusal: &Refusal) -> ErrorKind<'_> {
 
 /// The error page of a refusal: code and request id for everybody, the detail only in development. WH-20.
 pub(crate) fn error(app: &App, incoming: &Incoming, status: StatusCode, refusal: &Refusal) -> Response {
+    explained(app, incoming, status, refusal, refusal.row.description)
+}
+
+/// The same with another explanation for developers, in English.
+pub(crate) fn explained(
+    app: &App,
+    incoming: &Incoming,
+    status: StatusCode,
+    refusal: &Refusal,
+    explanation: &str,
+) -> Response {
     let language = Language::of(app, incoming, None);
     let path = format!("/error/{}", refusal.row.id);
     let page = ErrorPage {
@@ -130,7 +151,7 @@ pub(crate) fn error(app: &App, incoming: &Incoming, status: StatusCode, refusal:
         code: refusal.row.id,
         request_id: &incoming.request_id,
         detail: refusal.detail.as_deref(),
-        explanation: Some(refusal.row.description),
+        explanation: Some(explanation),
         back_url: None,
     };
     match html(incoming, status, page.render()) {

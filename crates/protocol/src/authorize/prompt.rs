@@ -7,17 +7,19 @@ use jiff::{SignedDuration, Timestamp};
 pub struct Prompt {
     /// `none`: show no page at all.
     pub none: bool,
-    /// `login` or `select_account`: ask who it is, even with a session. Our chooser is the sign-in page.
+    /// `login`: ask who it is, even with a session.
     pub login: bool,
     /// `consent`: ask for consent again.
     pub consent: bool,
+    /// `select_account`: ask which account, even with one session.
+    pub select_account: bool,
 }
 
 /// `prompt` has an undeclared value, or `none` beside another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPrompt;
 
-/// The values we honour, as the metadata lists them.
+/// The values we honour, as the metadata lists them. `create` waits for accounts that people make themselves.
 pub const SUPPORTED: &[&str] = &["none", "login", "consent", "select_account"];
 
 impl Prompt {
@@ -30,12 +32,30 @@ impl Prompt {
         for value in text.unwrap_or_default().split(' ').filter(|value| !value.is_empty()) {
             match value {
                 "none" => prompt.none = true,
-                "login" | "select_account" => prompt.login = true,
+                "login" => prompt.login = true,
                 "consent" => prompt.consent = true,
+                "select_account" => prompt.select_account = true,
                 _ => return Err(BadPrompt),
             }
         }
-        if prompt.none && (prompt.login || prompt.consent) { Err(BadPrompt) } else { Ok(prompt) }
+        let shows_a_page = prompt.login || prompt.consent || prompt.select_account;
+        if prompt.none && shows_a_page { Err(BadPrompt) } else { Ok(prompt) }
+    }
+
+    /// For its column: bits 1 `none`, 2 `login`, 4 `consent`, 8 `select_account`.
+    #[must_use]
+    pub fn to_bits(self) -> i64 {
+        [self.none, self.login, self.consent, self.select_account]
+            .into_iter()
+            .enumerate()
+            .fold(0, |bits, (place, set)| bits | i64::from(set) << place)
+    }
+
+    /// From its column.
+    #[must_use]
+    pub fn from_bits(bits: i64) -> Self {
+        let bit = |place: u32| bits >> place & 1 == 1;
+        Self { none: bit(0), login: bit(1), consent: bit(2), select_account: bit(3) }
     }
 }
 
@@ -65,12 +85,27 @@ mod tests {
 
     #[test]
     fn undeclared_values_and_none_with_another_are_refused() {
-        for wrong in ["none login", "consent none", "create", "Login", "login,consent"] {
+        for wrong in
+            ["none login", "consent none", "none select_account", "create", "login create", "Login", "login,consent"]
+        {
             assert_eq!(Prompt::parse(Some(wrong)), Err(BadPrompt), "{wrong}");
         }
-        assert_eq!(Prompt::parse(None), Ok(Prompt::default()));
-        assert_eq!(Prompt::parse(Some("login consent")), Ok(Prompt { none: false, login: true, consent: true }));
-        assert_eq!(Prompt::parse(Some("none")), Ok(Prompt { none: true, login: false, consent: false }));
+        let plain = Prompt::default();
+        assert_eq!(Prompt::parse(None), Ok(plain));
+        assert_eq!(Prompt::parse(Some("login consent")), Ok(Prompt { login: true, consent: true, ..plain }));
+        assert_eq!(Prompt::parse(Some("none")), Ok(Prompt { none: true, ..plain }));
+        assert_eq!(Prompt::parse(Some(" select_account ")), Ok(Prompt { select_account: true, ..plain }));
+        for value in SUPPORTED {
+            assert!(Prompt::parse(Some(value)).is_ok(), "{value}");
+        }
+    }
+
+    #[test]
+    fn bits_are_read_back() {
+        for bits in 0..16 {
+            assert_eq!(Prompt::from_bits(bits).to_bits(), bits);
+        }
+        assert_eq!(Prompt { consent: true, ..Prompt::default() }.to_bits(), 4);
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! The authorization request, validated in the order that AZ-3 demands. OAuth 2.1 §4.1.1; OpenID Core §3.1.2.1.
 
+use crate::acr::AcrRequest;
 use crate::authorize::prompt::Prompt;
-use crate::authorize::response::{AuthorizeError, Return};
+use crate::authorize::response::{AuthorizeError, ResponseMode, Return};
 use crate::client::{Client, ClientId};
+use crate::dpop::JwkThumbprint;
 use crate::error::{self, Refusal, Row};
 use crate::limits;
+use crate::oidc::claims_request::{ClaimsRequest, NamedClaims};
 use crate::parameters::{Duplicate, Parameters};
 use crate::pkce::{BadChallenge, Challenge};
-use crate::redirect_uri::{MatchedRedirectUri, NoMatch};
+use crate::redirect_uri::{MatchedRedirectUri, NoMatch, difference};
+use crate::resource::Resources;
 use crate::scope::{GrantedScope, Scope};
 
 /// A request that may be stored and acted upon.
@@ -15,16 +19,16 @@ use crate::scope::{GrantedScope, Scope};
 pub struct AuthorizationRequest {
     /// Who asks.
     pub client: ClientId,
-    /// Where the answer goes.
-    pub redirect_uri: MatchedRedirectUri,
-    /// Opaque to us, returned byte for byte. AZ-15.
-    pub state: Option<String>,
+    /// Where the answer goes, and how.
+    pub back: Return,
     /// What the client may be given of what it asked.
     pub scope: GrantedScope,
     /// Copied into the ID token. OpenID Core §2.
     pub nonce: Option<String>,
-    /// What the verifier has to fit. RFC 7636.
-    pub challenge: Challenge,
+    /// What the verifier has to fit. RFC 7636. Nothing only for a client that may leave it out. AZ-23.
+    pub challenge: Option<Challenge>,
+    /// The key that has to redeem the code. RFC 9449 §10.
+    pub dpop_jkt: Option<JwkThumbprint>,
     /// Who has to see which page.
     pub prompt: Prompt,
     /// Oldest acceptable authentication, seconds.
@@ -35,8 +39,32 @@ pub struct AuthorizationRequest {
     pub ui_locales: Option<String>,
     /// An ID token we issued before, unverified: the person expected to be signed in.
     pub id_token_hint: Option<String>,
-    /// The resource the access token is for. RFC 8707 §2.
-    pub resource: Option<String>,
+    /// The `sub` that was asked for by value: the person expected to be signed in. OpenID Core §5.5.1.
+    pub expected_sub: Option<String>,
+    /// How strong the sign-in has to be.
+    pub acr: AcrRequest,
+    /// Claims asked for by name, as far as the client may have them.
+    pub claims: NamedClaims,
+    /// The resources that tokens are for. RFC 8707 §2.
+    pub resources: Resources,
+}
+
+/// What the operator decided for all clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy<'a> {
+    /// The resource that every client may name.
+    pub default_audience: &'a str,
+    /// Requests have to be pushed. EP-6.
+    pub require_pushed: bool,
+}
+
+/// How a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Through the browser.
+    Front,
+    /// From the client itself, to the PAR endpoint: through the browser comes only its name. RFC 9126.
+    Pushed,
 }
 
 /// Read the client id, the first thing of a request that is looked at. AZ-3.
@@ -51,23 +79,26 @@ pub fn client_id(parameters: &Parameters) -> Result<ClientId, Refusal> {
 
 /// Check everything else against the registered client. AZ-3 to AZ-33.
 ///
-/// `default_audience` is the resource that every client may name.
-///
 /// # Errors
 /// [`AuthorizeError::OnPage`] until the redirect URI matched, [`AuthorizeError::BackToClient`] afterwards.
 pub fn validate(
     parameters: &Parameters,
     client: &Client,
-    default_audience: &str,
+    policy: Policy<'_>,
+    channel: Channel,
 ) -> Result<AuthorizationRequest, AuthorizeError> {
     let redirect_uri = match_redirect_uri(parameters, client)?;
-    // From here on the client hears of it. `state` is echoed only if it came exactly once (standards §1.2).
+    // From here on the client hears of it. `state` is echoed only if it came exactly once (standards §1.2), and a mode
+    // that is not offered is the default one (AZ-31).
     let state = parameters.one("state");
+    let mode = parameters.one("response_mode").ok().and_then(ResponseMode::parse);
+    let mode = mode.filter(|mode| *mode == ResponseMode::Query || redirect_uri.takes_forms()).unwrap_or_default();
     let back = Return {
-        redirect_uri: redirect_uri.clone(),
+        redirect_uri,
+        mode,
         state: state.ok().flatten().filter(|state| state.len() <= limits::STATE_BYTES).map(ToOwned::to_owned),
     };
-    check(parameters, client, default_audience, redirect_uri, state)
+    check(parameters, client, policy, channel, &back)
         .map_err(|refusal| AuthorizeError::BackToClient(Box::new(back), refusal))
 }
 
@@ -83,12 +114,12 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
     MatchedRedirectUri::find(requested, &client.redirect_uris, client.client_type, !openid).map_err(|why| match why {
         NoMatch::Missing => on_page(&error::AUTHORIZE_REDIRECT_URI_MISSING),
         NoMatch::Unregistered => {
-            let detail = format!(
-                "client {} got {:?}; registered {:?}",
-                client.id,
-                requested.unwrap_or_default(),
-                client.redirect_uris.iter().map(|uri| uri.as_str()).collect::<Vec<_>>()
-            );
+            let difference = difference(requested.unwrap_or_default(), &client.redirect_uris);
+            let fix = match difference.fix(client.id.as_str()) {
+                Some(command) => format!("if that is where the app answers: {command}"),
+                None => "the app has to send a registered one".to_owned(),
+            };
+            let detail = format!("client {}: {difference}; {fix}", client.id);
             AuthorizeError::OnPage(
                 Refusal::from(&error::AUTHORIZE_REDIRECT_URI).with_detail(detail).about_app(&client.name),
             )
@@ -99,23 +130,20 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
 fn check(
     parameters: &Parameters,
     client: &Client,
-    default_audience: &str,
-    redirect_uri: MatchedRedirectUri,
-    state: Result<Option<&str>, Duplicate>,
+    policy: Policy<'_>,
+    channel: Channel,
+    back: &Return,
 ) -> Result<AuthorizationRequest, Refusal> {
-    let one = |name| {
-        parameters
-            .one(name)
-            .map_err(|Duplicate(name)| Refusal::from(&error::AUTHORIZE_DUPLICATE).with_detail(format!("{name} twice")))
-    };
-    let state = at_most(state.map_err(|_| Refusal::from(&error::AUTHORIZE_DUPLICATE))?, limits::STATE_BYTES)?;
+    let one = |name| parameters.one(name).map_err(twice);
+    at_most(one("state")?, limits::STATE_BYTES)?;
     response_type(one("response_type")?)?;
     if !client.may_authorize() {
         return Err((&error::AUTHORIZE_GRANT).into());
     }
-    // Only the query mode is offered; a fragment would put the code where scripts look. AZ-31, AZ-33.
-    if !matches!(one("response_mode")?, None | Some("query")) {
-        return Err((&error::RESPONSE_MODE).into());
+    match ResponseMode::parse(one("response_mode")?) {
+        None => return Err((&error::RESPONSE_MODE).into()),
+        Some(mode) if mode != back.mode => return Err((&error::FORM_POST_TARGET).into()),
+        Some(_) => {}
     }
     for (name, row) in [
         ("request", &error::REQUEST_OBJECT),
@@ -127,32 +155,89 @@ fn check(
             return Err(row.into());
         }
     }
-    let challenge =
-        Challenge::parse(one("code_challenge")?, one("code_challenge_method")?).map_err(|why| match why {
-            BadChallenge::Missing => &error::CHALLENGE_MISSING,
-            BadChallenge::Method => &error::CHALLENGE_METHOD,
-            BadChallenge::Syntax => &error::CHALLENGE_SYNTAX,
-        })?;
+    if channel == Channel::Front && (policy.require_pushed || client.require_pushed_authorization_requests) {
+        return Err((&error::PUSH_REQUIRED).into());
+    }
+    let challenge = challenge(client, one("code_challenge")?, one("code_challenge_method")?)?;
     let requested = match one("scope")? {
         None => None,
         Some(text) => Some(Scope::parse(text).map_err(|_| Refusal::from(&error::AUTHORIZE_SCOPE))?),
     };
     let scope = Scope::granted(requested.as_ref(), &client.scope).ok_or(&error::AUTHORIZE_SCOPE)?;
+    let openid = scope.scope().contains("openid");
+    let wishes = match one("claims")? {
+        // Without `openid` there are neither ID token nor userinfo.
+        Some(text) => Some(ClaimsRequest::parse(text).map_err(|_| &error::CLAIMS)?).filter(|_| openid),
+        None => None,
+    };
+    let ClaimsRequest { named, sub, acr } = wishes.unwrap_or_default();
+    // Wishes that are never an error, and that we have no use for. OpenID Core §3.1.2.1, §5.2.
+    for name in ["display", "claims_locales"] {
+        one(name)?;
+    }
     Ok(AuthorizationRequest {
         client: client.id.clone(),
-        redirect_uri,
-        state,
-        scope,
+        back: back.clone(),
         nonce: at_most(one("nonce")?, limits::NONCE_BYTES)?,
         challenge,
+        dpop_jkt: dpop_jkt(one("dpop_jkt")?)?,
         prompt: Prompt::parse(one("prompt")?).map_err(|_| &error::PROMPT)?,
-        max_age: one("max_age")?.map(str::parse).transpose().map_err(|_| &error::MAX_AGE)?,
+        max_age: max_age(one("max_age")?)?.or(client.default_max_age),
         // A hint that is too long is no hint: it is never an error (OpenID Core §3.1.2.1).
         login_hint: one("login_hint")?.filter(|hint| hint.len() <= limits::LOGIN_HINT_BYTES).map(ToOwned::to_owned),
         ui_locales: one("ui_locales")?.filter(|hint| hint.len() <= limits::LOGIN_HINT_BYTES).map(ToOwned::to_owned),
         id_token_hint: at_most(one("id_token_hint")?, limits::JWT_BYTES)?,
-        resource: resource(parameters, client, default_audience).ok_or(&error::AUTHORIZE_TARGET)?,
+        expected_sub: sub,
+        acr: strength(acr, at_most(one("acr_values")?, limits::ACR_VALUES_BYTES)?, client, openid),
+        claims: named.within(&client.scope),
+        resources: Resources::requested(parameters, client, policy.default_audience).ok_or(&error::AUTHORIZE_TARGET)?,
+        scope,
     })
+}
+
+fn twice(Duplicate(name): Duplicate) -> Refusal {
+    Refusal::from(&error::AUTHORIZE_DUPLICATE).with_detail(format!("{name} twice"))
+}
+
+/// PKCE, for every client but a confidential one that the operator has exempted; what it sends is checked all the same.
+/// AZ-23 to AZ-25.
+fn challenge(client: &Client, challenge: Option<&str>, method: Option<&str>) -> Result<Option<Challenge>, Refusal> {
+    let exempt = client.danger_allow_missing_pkce && client.is_confidential();
+    if exempt && challenge.is_none() && method.is_none() {
+        return Ok(None);
+    }
+    Challenge::parse(challenge, method).map(Some).map_err(|why| match why {
+        BadChallenge::Missing => (&error::CHALLENGE_MISSING).into(),
+        BadChallenge::Method => (&error::CHALLENGE_METHOD).into(),
+        BadChallenge::Syntax => (&error::CHALLENGE_SYNTAX).into(),
+    })
+}
+
+fn dpop_jkt(text: Option<&str>) -> Result<Option<JwkThumbprint>, Refusal> {
+    text.map(|text| JwkThumbprint::parse(text).ok_or_else(|| (&error::DPOP_JKT).into())).transpose()
+}
+
+/// Digits only: `str::parse` would take a sign as well.
+fn max_age(text: Option<&str>) -> Result<Option<u32>, Refusal> {
+    let read = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    text.map(|text| read(text).ok_or_else(|| (&error::MAX_AGE).into())).transpose()
+}
+
+/// How strong the sign-in has to be: what `claims` says by value, or `acr_values`, or what the client registered.
+///
+/// In an OpenID request `acr_values` is a voluntary wish (OpenID Core §3.1.2.1). Where there is no ID token to tell what was
+/// achieved, it can only be the step-up of RFC 9470, and that is met or refused.
+fn strength(by_claims: Option<AcrRequest>, acr_values: Option<String>, client: &Client, openid: bool) -> AcrRequest {
+    if let Some(asked) = by_claims {
+        return asked;
+    }
+    match acr_values {
+        Some(text) => {
+            let values = text.split(' ').filter(|value| !value.is_empty()).map(ToOwned::to_owned).collect();
+            AcrRequest { values, essential: !openid }
+        }
+        None => AcrRequest { values: client.default_acr_values.clone(), essential: false },
+    }
 }
 
 /// Only `code`, a set of one. AZ-11.
@@ -162,15 +247,6 @@ fn response_type(text: Option<&str>) -> Result<(), Refusal> {
         Some("code") => Ok(()),
         Some(_) => Err((&error::RESPONSE_TYPE).into()),
     }
-}
-
-/// One resource that the client may have, or none named. The outer `None` is a refusal. RFC 8707 §2; TK-3.
-#[must_use]
-pub fn resource(parameters: &Parameters, client: &Client, default_audience: &str) -> Option<Option<String>> {
-    let mut named = parameters.all("resource");
-    let Some(first) = named.next() else { return Some(None) };
-    let allowed = first == default_audience || client.resources.iter().any(|resource| resource == first);
-    (allowed && named.next().is_none()).then(|| Some(first.to_owned()))
 }
 
 fn at_most(value: Option<&str>, bytes: usize) -> Result<Option<String>, Refusal> {

@@ -1,13 +1,16 @@
 //! The ID token. OpenID Core §2; standards §3.2.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::access_token::Audience;
+use crate::client::IdTokenAlgorithm;
+use crate::oidc::claims::PersonClaims;
 
-/// Claims of an ID token. Names, addresses and the like are at `userinfo`, not here (OpenID Core §5.4).
+/// Claims of an ID token. Names, addresses and the like are at `userinfo` (OpenID Core §5.4), and here only if `claims` asked
+/// for them by name (§5.5).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdTokenClaims {
     /// This server, exactly.
@@ -38,13 +41,21 @@ pub struct IdTokenClaims {
     /// The session at this server, for logout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// What `claims` asked for by name.
+    #[serde(flatten)]
+    pub person: PersonClaims,
 }
 
-/// `at_hash` for the algorithms whose hash is SHA-256 (ES256, RS256): base64url of the left half. OpenID Core §3.1.3.6.
+/// `at_hash`: base64url of the left half of the hash that belongs to the ID token's algorithm. OpenID Core §3.1.3.6. That of
+/// Ed25519 is SHA-512 by convention: Core is older than the algorithm. TK-11.
 #[must_use]
-pub fn at_hash(access_token: &str) -> String {
-    let hash = digest(&SHA256, access_token.as_bytes());
-    let (left, _) = hash.as_ref().split_at_checked(16).unwrap_or_default();
+pub fn at_hash(access_token: &str, algorithm: IdTokenAlgorithm) -> String {
+    let hash = match algorithm {
+        IdTokenAlgorithm::ES256 | IdTokenAlgorithm::RS256 | IdTokenAlgorithm::PS256 => &SHA256,
+        IdTokenAlgorithm::EdDSA => &SHA512,
+    };
+    let hash = digest(hash, access_token.as_bytes());
+    let (left, _) = hash.as_ref().split_at_checked(hash.as_ref().len() / 2).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(left)
 }
 
@@ -55,6 +66,16 @@ mod tests {
     #[test]
     fn at_hash_of_openid_core_a3() {
         // OpenID Core appendix A.3 (RS256).
-        assert_eq!(at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        for algorithm in [IdTokenAlgorithm::RS256, IdTokenAlgorithm::PS256, IdTokenAlgorithm::ES256] {
+            assert_eq!(at_hash(token, algorithm), "77QmUPtjPfzWtF2AnpK9RQ");
+        }
+    }
+
+    #[test]
+    fn tk11_ed25519_takes_the_left_half_of_sha_512() {
+        // printf … | openssl dgst -sha512 -binary | head -c 32 | base64
+        let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
+        assert_eq!(at_hash(token, IdTokenAlgorithm::EdDSA), "q7nS86GgvvFaZkzALLWqJYaJIKw2wCDAVfCAsm5CrBM");
     }
 }

@@ -9,6 +9,8 @@ use crate::parameters::{Duplicate, Parameters};
 pub struct LogoutRequest {
     /// An ID token we issued, unverified; it may have expired.
     pub id_token_hint: Option<String>,
+    /// Whom the app means: a name, an address, or the id of the user or of the session.
+    pub logout_hint: Option<String>,
     /// The app, if it names itself.
     pub client: Option<ClientId>,
     /// Where to go afterwards; trusted only after [`post_logout_redirect`].
@@ -30,6 +32,7 @@ impl LogoutRequest {
             |name, bytes| Ok(parameters.one(name)?.filter(|value: &&str| value.len() <= bytes).map(ToOwned::to_owned));
         Ok(Self {
             id_token_hint: short("id_token_hint", limits::JWT_BYTES)?,
+            logout_hint: short("logout_hint", limits::LOGIN_HINT_BYTES)?,
             client: parameters.one("client_id")?.and_then(|text| text.parse().ok()),
             post_logout_redirect_uri: short("post_logout_redirect_uri", limits::REDIRECT_URI_BYTES)?,
             state: short("state", limits::STATE_BYTES)?,

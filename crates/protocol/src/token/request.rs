@@ -5,7 +5,8 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::client::ClientId;
+use crate::client::{ClientId, GrantType};
+use crate::client_assertion;
 use crate::error::{self, Refusal};
 use crate::handle::{Handle, kind};
 use crate::parameters::{Duplicate, Parameters};
@@ -28,6 +29,13 @@ pub enum Credentials {
         /// Whether the `Authorization` header was used: then a failure is answered 401 with a challenge.
         basic: bool,
     },
+    /// A JWT signed by the client. RFC 7523 §2.2; TE-11.
+    Assertion {
+        /// The client it is said to be.
+        client: ClientId,
+        /// The JWT, as it came.
+        assertion: zeroize::Zeroizing<String>,
+    },
 }
 
 impl Credentials {
@@ -35,7 +43,7 @@ impl Credentials {
     #[must_use]
     pub fn client(&self) -> &ClientId {
         match self {
-            Self::None { client } | Self::Secret { client, .. } => client,
+            Self::None { client } | Self::Secret { client, .. } | Self::Assertion { client, .. } => client,
         }
     }
 
@@ -48,10 +56,12 @@ impl Credentials {
     pub fn parse(authorization: &[&str], parameters: &Parameters) -> Result<Self, Refusal> {
         let one = |name| parameters.one(name).map_err(duplicate);
         let (body_client, body_secret) = (one("client_id")?, one("client_secret")?);
-        if one("client_assertion")?.is_some() || one("client_assertion_type")?.is_some() {
-            return Err(
-                Refusal::from(&error::CLIENT_UNAUTHENTICATED).with_detail("client assertions are not supported")
-            );
+        let assertion = (one("client_assertion")?, one("client_assertion_type")?);
+        if assertion != (None, None) {
+            if !authorization.is_empty() || body_secret.is_some() {
+                return Err((&error::SEVERAL_AUTHENTICATIONS).into());
+            }
+            return asserted(assertion, body_client);
         }
         match (authorization, body_secret) {
             ([], None) => match body_client.map(str::parse) {
@@ -83,6 +93,24 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({})", self.client())
     }
+}
+
+/// `client_assertion` with `client_assertion_type`, and the `client_id` beside them. RFC 7521 §4.2; TE-4, TE-10, TE-11.
+fn asserted(parts: (Option<&str>, Option<&str>), body_client: Option<&str>) -> Result<Credentials, Refusal> {
+    let unusable = |why: &str| Err(Refusal::from(&error::CLIENT_UNAUTHENTICATED).with_detail(why));
+    let (Some(assertion), Some(assertion_type)) = parts else {
+        return unusable("client_assertion and client_assertion_type belong together");
+    };
+    if assertion_type != client_assertion::ASSERTION_TYPE {
+        return unusable("client_assertion_type is not supported");
+    }
+    let Some(client) = client_assertion::claimed_client(assertion) else {
+        return unusable("client_assertion is not a JWT with a client id as sub");
+    };
+    if body_client.is_some_and(|body| body != client.as_str()) {
+        return Err(Refusal::from(&error::SEVERAL_AUTHENTICATIONS).with_detail("client_id differs from the assertion"));
+    }
+    Ok(Credentials::Assertion { client, assertion: zeroize::Zeroizing::new(assertion.to_owned()) })
 }
 
 /// HTTP Basic with form-encoded halves. RFC 6749 §2.3.1; TE-7: no second try with the raw text.
@@ -119,8 +147,8 @@ pub enum Grant {
     AuthorizationCode {
         /// The code, if it has the form of ours.
         code: Option<Handle<kind::AuthorizationCode>>,
-        /// What the challenge has to fit.
-        verifier: Verifier,
+        /// What the challenge has to fit; absent for a code without one. AZ-23.
+        verifier: Option<Verifier>,
         /// Optional; compared when sent. TE-21.
         redirect_uri: Option<String>,
     },
@@ -136,12 +164,33 @@ pub enum Grant {
         /// What the client asks for.
         scope: Option<Scope>,
     },
+    /// RFC 8628 §3.4.
+    DeviceCode {
+        /// The code, if it has the form of ours.
+        code: Option<Handle<kind::DeviceCode>>,
+        /// What the challenge has to fit, where the device sent one. DEVICE-03.
+        verifier: Option<Verifier>,
+    },
 }
 
 /// The `grant_type` values, as metadata lists them.
-pub const GRANT_TYPES: &[&str] = &["authorization_code", "refresh_token", "client_credentials"];
+#[must_use]
+pub fn grant_types() -> [&'static str; GrantType::ALL.len()] {
+    GrantType::ALL.map(GrantType::as_str)
+}
 
 impl Grant {
+    /// Which of the grants it is. TE-37: the endpoint asks whether the client may use it.
+    #[must_use]
+    pub fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+            Self::RefreshToken { .. } => GrantType::RefreshToken,
+            Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
+        }
+    }
+
     /// Read the grant of a token request. TE-1, TE-20, TE-37.
     ///
     /// # Errors
@@ -155,18 +204,26 @@ impl Grant {
             None => Ok(None),
             Some(text) => Scope::parse(text).map(Some).map_err(|_| Refusal::from(&error::REFRESH_SCOPE)),
         };
-        match needed("grant_type")? {
-            "authorization_code" => Ok(Self::AuthorizationCode {
+        let verifier = || match one("code_verifier")? {
+            None => Ok(None),
+            Some(text) => Verifier::parse(text).map(Some).ok_or_else(|| Refusal::from(&error::VERIFIER_SYNTAX)),
+        };
+        let named = needed("grant_type")?;
+        let grant = GrantType::ALL.into_iter().find(|grant| grant.as_str() == named).ok_or(&error::GRANT_TYPE)?;
+        match grant {
+            GrantType::AuthorizationCode => Ok(Self::AuthorizationCode {
                 code: Handle::parse(needed("code")?),
-                verifier: Verifier::parse(needed("code_verifier")?).ok_or(&error::VERIFIER_SYNTAX)?,
+                verifier: verifier()?,
                 redirect_uri: one("redirect_uri")?.map(ToOwned::to_owned),
             }),
-            "refresh_token" => Ok(Self::RefreshToken {
+            GrantType::RefreshToken => Ok(Self::RefreshToken {
                 token: zeroize::Zeroizing::new(needed("refresh_token")?.to_owned()),
                 scope: scope()?,
             }),
-            "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
-            _ => Err((&error::GRANT_TYPE).into()),
+            GrantType::ClientCredentials => Ok(Self::ClientCredentials { scope: scope()? }),
+            GrantType::DeviceCode => {
+                Ok(Self::DeviceCode { code: Handle::parse(needed("device_code")?), verifier: verifier()? })
+            }
         }
     }
 }
@@ -214,6 +271,32 @@ mod tests {
         );
     }
 
+    fn assertion(sub: &str) -> String {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        format!("e30.{}.AA", URL_SAFE_NO_PAD.encode(format!(r#"{{"sub":"{sub}"}}"#)))
+    }
+
+    #[test]
+    fn te4_te10_te11_an_assertion_stands_alone_and_is_a_jwt() {
+        let jwt = format!("client_assertion={}", assertion("shop"));
+        let typed = format!("{jwt}&client_assertion_type={}", client_assertion::ASSERTION_TYPE);
+        let basic = header(&format!("shop:{SECRET}"));
+        assert_eq!(refused(&[&basic], &typed), "B3104");
+        assert_eq!(refused(&["Bearer x"], &typed), "B3104");
+        assert_eq!(refused(&[], &format!("{typed}&client_secret={SECRET}")), "B3104");
+        assert_eq!(refused(&[], &format!("{typed}&client_id=other")), "B3104");
+        assert_eq!(refused(&[], &format!("{typed}&{jwt}")), "B3102");
+        assert_eq!(refused(&[], &jwt), "B3110");
+        assert_eq!(refused(&[], &typed.replace("jwt-bearer", "saml2-bearer")), "B3110");
+        assert_eq!(refused(&[], &typed.replace(&jwt, "client_assertion=x.y.z")), "B3110");
+        assert_eq!(refused(&[], &format!("client_assertion_type={}", client_assertion::ASSERTION_TYPE)), "B3110");
+        for body in [typed.clone(), format!("{typed}&client_id=shop")] {
+            let credentials = Credentials::parse(&[], &parameters(&body)).unwrap();
+            assert!(matches!(&credentials, Credentials::Assertion { client, .. } if client.as_str() == "shop"));
+            assert_eq!(format!("{credentials:?}"), "Credentials(shop)");
+        }
+    }
+
     #[test]
     fn te5_a_public_client_names_itself() {
         assert_eq!(refused(&[], ""), "B3110");
@@ -233,7 +316,9 @@ mod tests {
             ("grant_type=implicit".to_owned(), "B3120"),
             ("grant_type=authorization_code&grant_type=authorization_code".to_owned(), "B3102"),
             (format!("grant_type=authorization_code&code_verifier={verifier}"), "B3103"),
-            ("grant_type=authorization_code&code=x".to_owned(), "B3103"),
+            ("grant_type=urn:ietf:params:oauth:grant-type:device_code".to_owned(), "B3103"),
+            ("grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=x&code_verifier=short".to_owned(), "B3105"),
+            ("grant_type=device_code&device_code=x".to_owned(), "B3120"),
             ("grant_type=authorization_code&code=x&code_verifier=short".to_owned(), "B3105"),
             (format!("grant_type=authorization_code&code=x&code=x&code_verifier={verifier}"), "B3102"),
             ("grant_type=refresh_token".to_owned(), "B3103"),

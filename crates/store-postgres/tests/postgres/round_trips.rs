@@ -1,7 +1,10 @@
 //! Hot operations are one round trip. Design §7.
 
 use brama_store::authorization::{Authorizations as _, Spend};
-use brama_store::grant::{Grants as _, Presenter};
+use brama_protocol::id::GrantId;
+use brama_store::grant::{GaveBack, Grants as _, Presenter};
+use brama_store::replay::Replays as _;
+use brama_store::revoked_token::{RevokedToken, RevokedTokens as _};
 use brama_store::session::Sessions as _;
 
 use crate::proxy::in_front_of;
@@ -42,7 +45,19 @@ async fn design7_hot_operations_are_one_round_trip() {
         assert_eq!(generation(&store.rotate(kept, now).await.unwrap()), Some(2 * round + 2));
         let after = round_trips("a confidential client keeps its token", after);
         assert!(store.find_grant(grant.id, at(1)).await.unwrap().is_some());
-        round_trips("find_grant", after);
+        let after = round_trips("find_grant", after);
+        assert!(store.find_grant_of_token(grant.id, "jti", at(1)).await.unwrap().is_some());
+        let after = round_trips("find_grant_of_token", after);
+        let key = [u8::try_from(round).unwrap(); 32];
+        assert!(store.first_seen(key, at(60), at(1)).await.unwrap());
+        let after = round_trips("first_seen", after);
+        let (client, own) = (who.client.clone(), Some(grant.id));
+        let token = RevokedToken { jti: format!("jti-{round}"), expires_at: at(60), client: client.clone(), grant: own };
+        assert!(store.revoke_token(token, at(1)).await.unwrap());
+        let after = round_trips("revoke_token", after);
+        let nobodys = GrantId::new(at(0), [9; 10]);
+        assert_eq!(store.revoke_grant(nobodys, &client, at(1)).await.unwrap(), GaveBack::Nothing);
+        round_trips("revoke_grant", after);
         let code = checked(&store, code).await;
         let after = seen.questions();
         let spent = store.spend_code(code, new_grant(&who), at(1)).await.unwrap();

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use brama_postgres_cluster::Cluster;
-use brama_protocol::authorize::prompt::Prompt;
-use brama_protocol::authorize::response::Return;
+use brama_protocol::authorize::response::{ResponseMode, Return};
 use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::pkce;
+use brama_protocol::resource::Resources;
 use brama_protocol::redirect_uri::MatchedRedirectUri;
 use brama_protocol::refresh_token::PresentedRefreshToken;
 use brama_protocol::scope::{GrantedScope, Scope};
@@ -146,9 +147,11 @@ pub(crate) fn new_grant(who: &SignedIn) -> NewGrant {
         client: who.client.clone(),
         session: who.session,
         scope: granted(),
-        resource: None,
+        resources: Resources::default(),
+            claims: NamedClaims::default(),
         authentication: authentication(),
         offline: false,
+        jkt: None,
         expires_at: at(7 * 86_400),
     }
 }
@@ -163,25 +166,19 @@ pub(crate) async fn code(store: &PostgresStore, who: &SignedIn) -> HandleHash<ki
     let request = Authorization {
         id,
         browser: HandleHash::from_bytes(bytes()),
-        asked: Asked {
-            client: who.client.clone(),
-            back: Return {
-                redirect_uri: MatchedRedirectUri::from_stored("https://app.example.com/cb".to_owned()),
-                state: None,
-            },
-            scope: granted(),
-            nonce: None,
-            challenge: pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap(),
-            prompt: Prompt::default(),
-            max_age: None,
-            login_hint: None,
-            ui_locales: None,
-            expected_user: None,
-            resource: None,
-        },
-        requested_at: at(0),
+        asked: Asked::new(
+                who.client.clone(),
+                Return {
+                    redirect_uri: MatchedRedirectUri::from_stored("https://app.example.com/cb".to_owned()),
+                    mode: ResponseMode::Query,
+                    state: None,
+                },
+                granted(),
+                Some(pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap()),
+            ),
+            requested_at: at(0),
         expires_at: at(600),
-        state: AuthorizationState::Requested { consented: None },
+        state: AuthorizationState::Requested { consented: None, chosen: None },
     };
     store.request_authorization(request).await.unwrap();
     let new = NewCode {
@@ -190,6 +187,7 @@ pub(crate) async fn code(store: &PostgresStore, who: &SignedIn) -> HandleHash<ki
         epoch: 0,
         session: who.session,
         authentication: authentication(),
+        granted: granted().scope().clone(),
         expires_at: at(60),
     };
     let hash = new.code;
@@ -201,7 +199,7 @@ pub(crate) async fn code(store: &PostgresStore, who: &SignedIn) -> HandleHash<ki
 pub(crate) async fn checked(store: &PostgresStore, hash: HandleHash<kind::AuthorizationCode>) -> CheckedCode {
     let code = store.find_code(hash).await.unwrap().unwrap();
     let client = code.asked.client.clone();
-    code.check(&client, None, &pkce::Verifier::parse(VERIFIER).unwrap()).unwrap()
+    code.check(&client, None, Some(&pkce::Verifier::parse(VERIFIER).unwrap())).unwrap()
 }
 
 pub(crate) fn presentation(grant: &Grant, generation: u64, presenter: Presenter) -> Presentation<'_> {
@@ -209,6 +207,7 @@ pub(crate) fn presentation(grant: &Grant, generation: u64, presenter: Presenter)
         token: PresentedRefreshToken { grant: grant.id, generation },
         client: &grant.client,
         presenter,
+        jkt: None,
         window: SignedDuration::from_secs(60),
     }
 }

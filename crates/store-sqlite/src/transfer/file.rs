@@ -98,6 +98,12 @@ pub fn sign_everybody_out(path: &Path, now: Timestamp) -> Result<(), OpenError> 
         change(&transaction, "UPDATE user SET epoch = epoch + 1, updated_at = ?1", now_ms)?;
         change(&transaction, "UPDATE session SET ended_at = min(?1, expires_at) WHERE ended_at IS NULL", now_ms)?;
         change(&transaction, "UPDATE app_grant SET revoked_at = ?1 WHERE revoked_at IS NULL", now_ms)?;
+        // 1 signed in becomes 2 to be told.
+        change(
+            &transaction,
+            "UPDATE logout_delivery SET status = 2, next_at = ?1, ended_at = ?1 WHERE status = 1",
+            now_ms,
+        )?;
         // 1 requested becomes 2 denied; the codes of 3 approved have run out.
         change(
             &transaction,

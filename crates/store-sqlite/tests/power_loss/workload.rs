@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use brama_protocol::authorize::prompt::Prompt;
-use brama_protocol::authorize::response::Return;
+use brama_protocol::authorize::response::{ResponseMode, Return};
 use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::HandleHash;
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::pkce;
+use brama_protocol::resource::Resources;
 use brama_protocol::redirect_uri::{MatchedRedirectUri, RegisteredRedirectUri};
 use brama_protocol::refresh_token::PresentedRefreshToken;
 use brama_protocol::scope::{GrantedScope, Scope};
@@ -61,7 +62,7 @@ pub(crate) fn app() -> ClientId {
 /// A refresh token in the hands of the app.
 pub(crate) fn presentation(grant: GrantId, client: &ClientId, generation: u64) -> Presentation<'_> {
     let token = PresentedRefreshToken { grant, generation };
-    Presentation { token, client, presenter: Presenter::PublicClient, window: SignedDuration::ZERO }
+    Presentation { token, client, presenter: Presenter::PublicClient, jkt: None, window: SignedDuration::ZERO }
 }
 
 struct World {
@@ -242,9 +243,11 @@ impl World {
             client: app(),
             session: who.session,
             scope: granted(),
-            resource: None,
+            resources: Resources::default(),
+            claims: NamedClaims::default(),
             authentication: authentication(),
             offline: false,
+            jkt: None,
             expires_at: later(7),
         }
     }
@@ -277,22 +280,19 @@ impl World {
         let request = Authorization {
             id: AuthorizationId::new(now(), self.bytes()),
             browser: HandleHash::from_bytes(self.bytes()),
-            asked: Asked {
-                client: app(),
-                back: Return { redirect_uri: MatchedRedirectUri::from_stored(REDIRECT_URI.to_owned()), state: None },
-                scope: granted(),
-                nonce: None,
-                challenge: pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap(),
-                prompt: Prompt::default(),
-                max_age: None,
-                login_hint: None,
-                ui_locales: None,
-                expected_user: None,
-                resource: None,
-            },
+            asked: Asked::new(
+                app(),
+                Return {
+                    redirect_uri: MatchedRedirectUri::from_stored(REDIRECT_URI.to_owned()),
+                    mode: ResponseMode::Query,
+                    state: None,
+                },
+                granted(),
+                Some(pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap()),
+            ),
             requested_at: now(),
             expires_at: later(1),
-            state: AuthorizationState::Requested { consented: None },
+            state: AuthorizationState::Requested { consented: None, chosen: None },
         };
         let id = request.id;
         self.store.request_authorization(request).await.unwrap();
@@ -303,6 +303,7 @@ impl World {
             epoch: who.epoch,
             session: who.session,
             authentication: authentication(),
+            granted: granted().scope().clone(),
             expires_at: later(1),
         };
         let issued = self.store.approve_authorization(id, new, now());

@@ -1,10 +1,13 @@
 //! Authorization requests: they wait, and are answered once.
 
+use brama_protocol::acr::AcrRequest;
 use brama_protocol::authorize::prompt::Prompt;
-use brama_protocol::authorize::response::Return;
+use brama_protocol::authorize::response::{ResponseMode, Return};
+use brama_protocol::dpop::JwkThumbprint;
+use brama_protocol::oidc::claims_request::{Claim, NamedClaims};
 use brama_protocol::redirect_uri::MatchedRedirectUri;
 
-use super::fixture::{MINUTE, World, at, in_parallel};
+use super::fixture::{MINUTE, World, at, consented, in_parallel, scope};
 use super::list;
 use crate::authorization::{Approve, AuthorizationState};
 
@@ -12,6 +15,8 @@ list!["authorization":
     b2_a_request_is_kept_as_asked,
     an_unknown_request_is_none,
     az27_a_code_is_bound_to_what_was_approved,
+    az27_a_code_gives_what_was_allowed_of_what_was_asked,
+    an_account_is_chosen_for_a_request_that_waits,
     a_request_is_approved_once,
     a_request_is_approved_until_it_runs_out,
     a_denied_request_stays_denied,
@@ -25,15 +30,22 @@ async fn b2_a_request_is_kept_as_asked(w: World) {
     let mut rich = w.authorization(&shop, "openid email");
     rich.asked.back = Return {
         redirect_uri: MatchedRedirectUri::from_stored("https://app.example.com/cb?x=%20y".to_owned()),
+        mode: ResponseMode::FormPost,
         state: None,
     };
     rich.asked.nonce = Some("n-0S6_WzA2Mj".to_owned());
-    rich.asked.prompt = Prompt { none: false, login: true, consent: true };
+    rich.asked.prompt = Prompt { none: false, login: true, consent: true, select_account: true };
     rich.asked.max_age = Some(0);
     rich.asked.login_hint = Some("Олена".to_owned());
     rich.asked.ui_locales = Some("uk en".to_owned());
     rich.asked.expected_user = Some(w.user("olena").await);
-    rich.asked.resource = Some("https://api.example.com".to_owned());
+    rich.asked.resources = ["https://api.example.com", "urn:other"].into_iter().collect();
+    rich.asked.challenge = None;
+    rich.asked.dpop_jkt = JwkThumbprint::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    rich.asked.acr = AcrRequest { values: vec!["urn:brama:acr:2".to_owned(), "x".to_owned()], essential: true };
+    rich.asked.claims =
+        NamedClaims { id_token: [Claim::Email].into(), userinfo: [Claim::Name, Claim::EmailVerified].into() };
+    rich.asked.pushed = Some(w.hash());
 
     for new in [bare, rich] {
         w.store.request_authorization(new.clone()).await.unwrap();
@@ -70,6 +82,49 @@ async fn az27_a_code_is_bound_to_what_was_approved(w: World) {
     assert_eq!((code.user, code.session, code.authentication), (new.user, new.session, new.authentication));
     assert_eq!(code.expires_at, new.expires_at);
     assert!(w.store.find_code(w.hash()).await.unwrap().is_none());
+}
+
+async fn az27_a_code_gives_what_was_allowed_of_what_was_asked(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    for (granted, claims, left) in [
+        ("openid", NamedClaims::default(), "openid"),
+        ("openid email", NamedClaims { id_token: [Claim::Email].into(), ..NamedClaims::default() }, "openid email"),
+        // Claims by name may be allowed where their scope was not asked for; more than was asked never comes.
+        (
+            "openid profile offline_access",
+            NamedClaims { userinfo: [Claim::Name].into(), ..NamedClaims::default() },
+            "openid",
+        ),
+    ] {
+        let mut request = w.authorization(&shop, "openid email");
+        request.asked.claims = NamedClaims { id_token: [Claim::Email].into(), userinfo: [Claim::Name].into() };
+        w.store.request_authorization(request.clone()).await.unwrap();
+        let new = crate::authorization::NewCode { granted: scope(granted), ..w.new_code(who).await };
+        assert_eq!(w.store.approve_authorization(request.id, new.clone(), at(1)).await.unwrap(), Approve::Issued);
+        let code = w.find_code(new.code).await;
+        assert_eq!((code.granted.clone(), code.claims()), (scope(granted), claims), "{granted}");
+        assert_eq!(code.scope().scope(), &scope(left), "{granted}");
+        assert_eq!(code.asked, request.asked, "what was asked stays as it was");
+    }
+}
+
+async fn an_account_is_chosen_for_a_request_that_waits(w: World) {
+    let shop = w.client("shop").await;
+    let (who, taras) = (w.signed_in("olena").await, w.user("taras").await);
+    let choose = async |id, user, now| w.store.choose_account(id, user, at(now)).await.unwrap();
+    let chosen = |user| AuthorizationState::Requested { consented: None, chosen: user };
+    assert!(!choose(w.authorization_id(), who.user, 1).await, "unknown");
+    let id = w.requested(&shop).await;
+    assert_eq!(w.state(id).await, chosen(None));
+    assert!(!choose(id, who.user, 10 * MINUTE).await, "expired");
+    assert!(choose(id, taras, 1).await && choose(id, who.user, 2).await);
+    assert_eq!(w.state(id).await, chosen(Some(who.user)), "the last choice counts");
+    w.store.approve_authorization(id, w.new_code(who).await, at(3)).await.unwrap();
+    assert!(!choose(id, who.user, 4).await, "answered");
+    let denied = w.requested(&shop).await;
+    assert!(w.store.deny_authorization(denied, at(1)).await.unwrap());
+    assert!(!choose(denied, who.user, 2).await, "denied");
 }
 
 async fn a_request_is_approved_once(w: World) {
@@ -114,10 +169,10 @@ async fn a_denied_request_stays_denied(w: World) {
     assert!(w.store.find_code(hash).await.unwrap().is_none());
     assert_eq!(w.state(id).await, AuthorizationState::Denied);
     // A consent given before does not count against the no.
-    let consented = w.requested(&shop).await;
-    assert!(w.store.consent_authorization(consented, who.user, false, at(1)).await.unwrap());
-    assert!(w.store.deny_authorization(consented, at(2)).await.unwrap());
-    assert_eq!(w.state(consented).await, AuthorizationState::Denied);
+    let allowed = w.requested(&shop).await;
+    assert!(w.store.consent_authorization(allowed, consented(who.user, "openid"), false, at(1)).await.unwrap());
+    assert!(w.store.deny_authorization(allowed, at(2)).await.unwrap());
+    assert_eq!(w.state(allowed).await, AuthorizationState::Denied);
 }
 
 async fn only_a_waiting_request_is_denied(w: World) {

@@ -2,7 +2,7 @@
 
 use super::fixture::{World, at, client, in_parallel};
 use super::list;
-use crate::signing_key::SigningKeyRecord;
+use crate::signing_key::NewSigningKey;
 
 list!["catalog":
     every_change_of_a_client_raises_the_version,
@@ -32,12 +32,12 @@ async fn every_change_of_a_client_raises_the_version(w: World) {
 }
 
 async fn a_new_key_raises_the_version(w: World) {
-    let key = SigningKeyRecord { kid: "a".to_owned(), alg: "ES256".to_owned(), sealed: vec![1], created_at: at(0) };
+    let key = NewSigningKey { kid: "a".to_owned(), alg: "ES256".to_owned(), sealed: vec![1], active: true, created_at: at(0) };
     let before = version(&w).await;
-    w.store.add_first_signing_key(key.clone()).await.unwrap();
+    w.store.add_signing_key(key.clone()).await.unwrap();
     let after = version(&w).await;
     assert!(after > before);
-    w.store.add_first_signing_key(key).await.unwrap();
+    w.store.add_signing_key(key).await.unwrap();
     assert_eq!(version(&w).await, after, "it was there already");
 }
 

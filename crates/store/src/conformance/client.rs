@@ -1,14 +1,14 @@
 //! Clients and their secrets.
 
-use brama_protocol::client::{ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
-use brama_protocol::handle::HandleHash;
+use brama_protocol::client::{AuthMethod, ClientId, ClientType, IdTokenAlgorithm, RefreshDelivery};
+use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::origin::Origin;
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 
-use super::fixture::{Came, World, at, came, client, in_parallel, scope};
+use super::fixture::{Came, World, at, came, client, consented, in_parallel, scope};
 use super::list;
 use crate::authorization::Spend;
-use crate::client::{AddClient, ClientRecord};
+use crate::client::{AddClient, AddSecret, ChangeClient, ClientRecord};
 use crate::grant::Presenter;
 
 list!["client":
@@ -16,6 +16,11 @@ list!["client":
     an_id_is_given_once,
     one_of_many_who_want_an_id_gets_it,
     te9_a_declaration_keeps_the_secrets,
+    te9_a_declared_secret_takes_the_place_of_the_oldest,
+    te9_two_secrets_overlap_and_the_older_one_is_retired,
+    te9_of_many_new_secrets_at_once_one_finds_a_place,
+    a_change_says_when_it_was_overtaken,
+    of_many_changes_at_once_one_is_made,
     bb12_origins_are_compared_whole,
     clients_are_listed_by_id,
     te23_a_disabled_client_gets_nothing,
@@ -116,6 +121,102 @@ async fn te9_a_declaration_keeps_the_secrets(w: World) {
     );
 }
 
+fn secret(n: u8) -> HandleHash<kind::ClientSecret> {
+    HandleHash::from_bytes([n; 32])
+}
+
+/// Its secrets, the newest last.
+async fn secrets(w: &World, id: &ClientId) -> Vec<HandleHash<kind::ClientSecret>> {
+    find(w, id).await.unwrap().secrets
+}
+
+async fn te9_a_declared_secret_takes_the_place_of_the_oldest(w: World) {
+    let declare = async |n, now| {
+        let record = ClientRecord { secrets: vec![secret(n)], updated_at: at(now), ..client("shop") };
+        w.store.declare_client(record).await.unwrap();
+    };
+    let shop = id("shop");
+    for (n, left) in [(9, vec![9]), (3, vec![9, 3]), (5, vec![3, 5]), (5, vec![3, 5]), (1, vec![5, 1])] {
+        // All at one instant: the order is that of the declarations.
+        declare(n, 1).await;
+        assert_eq!(secrets(&w, &shop).await, left.into_iter().map(secret).collect::<Vec<_>>(), "{n}");
+    }
+}
+
+async fn te9_two_secrets_overlap_and_the_older_one_is_retired(w: World) {
+    let shop = w.client("shop").await;
+    let version = w.store.catalog_version().await.unwrap();
+    assert_eq!(w.store.retire_client_secrets(&shop, at(1)).await.unwrap(), Some(0));
+    assert_eq!(w.store.add_client_secret(&shop, secret(7), at(2)).await.unwrap(), AddSecret::Added);
+    assert_eq!(w.store.retire_client_secrets(&shop, at(3)).await.unwrap(), Some(0), "the only one stays");
+    assert_eq!(w.store.add_client_secret(&shop, secret(4), at(3)).await.unwrap(), AddSecret::Added);
+    assert_eq!(w.store.add_client_secret(&shop, secret(5), at(4)).await.unwrap(), AddSecret::TwoAlready);
+    assert_eq!(secrets(&w, &shop).await, [secret(7), secret(4)]);
+    assert!(w.store.catalog_version().await.unwrap() > version, "other nodes have to hear of it");
+    assert_eq!(w.store.retire_client_secrets(&shop, at(5)).await.unwrap(), Some(1));
+    assert_eq!(secrets(&w, &shop).await, [secret(4)]);
+    assert_eq!(find(&w, &shop).await.unwrap().updated_at, at(5));
+    assert_eq!(w.store.add_client_secret(&id("nobody"), secret(1), at(5)).await.unwrap(), AddSecret::Unknown);
+    assert_eq!(w.store.retire_client_secrets(&id("nobody"), at(5)).await.unwrap(), None);
+}
+
+async fn te9_of_many_new_secrets_at_once_one_finds_a_place(w: World) {
+    let shop = w.client("shop").await;
+    w.store.add_client_secret(&shop, secret(100), at(1)).await.unwrap();
+    let added = in_parallel(16, |n| {
+        let (store, shop) = (w.store.clone(), shop.clone());
+        async move { store.add_client_secret(&shop, secret(u8::try_from(n).unwrap()), at(1)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(added.iter().filter(|added| **added == AddSecret::Added).count(), 1, "{added:?}");
+    assert_eq!(secrets(&w, &shop).await.len(), 2);
+}
+
+async fn a_change_says_when_it_was_overtaken(w: World) {
+    let mut record = client("shop");
+    record.client.auth_method = AuthMethod::ClientSecretPost;
+    record.secrets = vec![secret(1)];
+    let shop = record.client.id.clone();
+    w.store.add_client(record).await.unwrap();
+    let seen = find(&w, &shop).await.unwrap();
+    let mut wanted = seen.client.clone();
+    wanted.name = "New name".to_owned();
+    wanted.origins = vec![origin("https://new.example")];
+    let change = async |client: &brama_protocol::client::Client, was, now| {
+        w.store.change_client(client.clone(), was, at(now)).await.unwrap()
+    };
+    assert_eq!(change(&wanted, seen.updated_at, 5).await, ChangeClient::Changed);
+    let found = find(&w, &shop).await.unwrap();
+    assert_eq!((&found.client, &found.secrets, found.updated_at), (&wanted, &vec![secret(1)], at(5)));
+    assert_eq!(found.created_at, seen.created_at);
+    assert_eq!(w.store.clients_of_origin("https://new.example").await.unwrap().len(), 1);
+    // Whoever looked before that change has to look again, in the same instant too.
+    assert_eq!(change(&seen.client, seen.updated_at, 6).await, ChangeClient::ChangedMeanwhile);
+    assert_eq!(change(&seen.client, found.updated_at, 5).await, ChangeClient::Changed);
+    assert_eq!(change(&wanted, found.updated_at, 5).await, ChangeClient::ChangedMeanwhile);
+    assert_eq!(find(&w, &shop).await.unwrap().client, seen.client);
+    assert_eq!(change(&client("nobody").client, at(0), 5).await, ChangeClient::Unknown);
+    // A secret that nobody may use any more does not come back with the next change.
+    let seen = find(&w, &shop).await.unwrap();
+    let public = brama_protocol::client::Client { auth_method: AuthMethod::None, ..seen.client };
+    assert_eq!(change(&public, seen.updated_at, 9).await, ChangeClient::Changed);
+    assert!(secrets(&w, &shop).await.is_empty());
+}
+
+async fn of_many_changes_at_once_one_is_made(w: World) {
+    let shop = w.client("shop").await;
+    let seen = find(&w, &shop).await.unwrap();
+    let changed = in_parallel(16, |n| {
+        let (store, mut client, was) = (w.store.clone(), seen.client.clone(), seen.updated_at);
+        client.name = format!("Racer {n}");
+        async move { store.change_client(client, was, at(0)).await.unwrap() }
+    })
+    .await;
+    let winner = changed.iter().position(|changed| *changed == ChangeClient::Changed).unwrap();
+    assert_eq!(changed.iter().filter(|changed| **changed == ChangeClient::Changed).count(), 1, "{changed:?}");
+    assert_eq!(find(&w, &shop).await.unwrap().client.name, format!("Racer {winner}"));
+}
+
 async fn bb12_origins_are_compared_whole(w: World) {
     for (name, origins) in [
         ("b", vec!["https://app.example.com", "http://localhost:3000"]),
@@ -191,7 +292,7 @@ async fn removing_a_client_takes_what_was_given_to_it(w: World) {
     let others = w.grant(who, &mobile).await;
     let code = w.code(who, &shop).await;
     let waiting = w.requested(&shop).await;
-    assert!(w.store.consent_authorization(waiting, who.user, true, at(0)).await.unwrap());
+    assert!(w.store.consent_authorization(waiting, consented(who.user, "openid"), true, at(0)).await.unwrap());
 
     assert!(!w.store.remove_client(&id("unknown")).await.unwrap());
     assert!(w.store.remove_client(&shop).await.unwrap());
@@ -209,7 +310,7 @@ async fn removing_a_client_takes_what_was_given_to_it(w: World) {
             assert!(matches!(w.spend(code, who, 1).await, Spend::Ended));
         }
         assert_eq!(w.store.find_consent(who.user, &shop).await.unwrap(), None);
-        assert!(!w.store.consent_authorization(waiting, who.user, true, at(1)).await.unwrap());
+        assert!(!w.store.consent_authorization(waiting, consented(who.user, "openid"), true, at(1)).await.unwrap());
         assert_eq!(find(&w, &shop).await.is_some(), added_again);
     }
     assert!(w.grant_stands(others.id, 1).await && w.session_lives(who, 1).await);

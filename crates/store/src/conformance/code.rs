@@ -1,7 +1,9 @@
 //! Authorization codes: spent once, and a replay is recognised.
 
 use brama_protocol::handle::{HandleHash, kind};
+use brama_protocol::oidc::claims_request::{Claim, NamedClaims};
 use brama_protocol::pkce;
+use brama_protocol::resource::Resources;
 
 use super::fixture::{Came, MINUTE, REDIRECT_URI, SignedIn, World, at, came, in_parallel, verifier};
 use super::list;
@@ -18,6 +20,7 @@ list!["code":
     az30_a_replay_after_sign_out_is_still_a_replay,
     az30_a_failed_check_consumes_and_revokes_nothing,
     az29_az30_of_64_parallel_redemptions_one_wins_and_its_grant_is_revoked,
+    te20_a_code_without_a_challenge_takes_no_verifier,
     te23_lo5_a_code_ends_with_its_session,
     te23_a_code_ends_with_a_session_that_ran_out,
     te23_se14_a_code_ends_with_its_epoch,
@@ -30,13 +33,19 @@ async fn b6_a_spent_code_gives_the_grant(w: World) {
     let who = w.signed_in("olena").await;
     let code = w.code(who, &shop).await;
     let checked = w.checked(code).await;
-    let new = NewGrant { offline: true, resource: None, ..w.new_grant(who, &shop).await };
+    let new = NewGrant {
+        offline: true,
+        resources: Resources::default(),
+        claims: NamedClaims { id_token: [Claim::Email].into(), ..NamedClaims::default() },
+        ..w.new_grant(who, &shop).await
+    };
     assert!(!w.grant_stands(new.id, 1).await);
     let Spend::Now(grant) = w.store.spend_code(checked, new.clone(), at(1)).await.unwrap() else {
         panic!("the code is good");
     };
     assert_eq!((grant.id, grant.user, &grant.client, grant.session), (new.id, new.user, &new.client, new.session));
-    assert_eq!((grant.epoch, &grant.scope, &grant.resource), (new.epoch, &new.scope, &new.resource));
+    assert_eq!((grant.epoch, &grant.scope, &grant.resources), (new.epoch, &new.scope, &new.resources));
+    assert_eq!(grant.claims, new.claims);
     assert_eq!((&grant.authentication, grant.offline), (&new.authentication, true));
     assert_eq!((grant.created_at, grant.expires_at), (at(1), new.expires_at));
     assert_eq!((grant.lineage.generation, grant.lineage.predecessor), (0, None));
@@ -132,18 +141,34 @@ async fn az30_a_failed_check_consumes_and_revokes_nothing(w: World) {
     let wrong = pkce::Verifier::parse(&"a".repeat(43)).unwrap();
     let find = async || w.store.find_code(code).await.unwrap().unwrap();
     let fail_all = async || {
-        assert!(find().await.check(&mobile, Some(REDIRECT_URI), &verifier()).is_err(), "another client");
+        assert!(find().await.check(&mobile, Some(REDIRECT_URI), Some(&verifier())).is_err(), "another client");
         assert!(
-            find().await.check(&shop, Some("https://app.example.com/cb/"), &verifier()).is_err(),
+            find().await.check(&shop, Some("https://app.example.com/cb/"), Some(&verifier())).is_err(),
             "another address"
         );
-        assert!(find().await.check(&shop, Some(REDIRECT_URI), &wrong).is_err(), "another verifier");
+        assert!(find().await.check(&shop, Some(REDIRECT_URI), Some(&wrong)).is_err(), "another verifier");
+        assert!(find().await.check(&shop, Some(REDIRECT_URI), None).is_err(), "no verifier");
     };
     fail_all().await;
     let Spend::Now(grant) = w.spend(code, who, 1).await else { panic!("the code was not consumed") };
     fail_all().await;
     assert!(w.grant_stands(grant.id, 2).await);
     assert!(w.audited(who.user, Event::CodeReplayed).await.is_empty());
+}
+
+/// RFC 9700 §4.8.2: PKCE cannot be left out, nor put in, between the two requests.
+async fn te20_a_code_without_a_challenge_takes_no_verifier(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    let mut request = w.authorization(&shop, "openid");
+    request.asked.challenge = None;
+    w.store.request_authorization(request.clone()).await.unwrap();
+    let new = w.new_code(who).await;
+    let hash = new.code;
+    assert_eq!(w.store.approve_authorization(request.id, new, at(0)).await.unwrap(), Approve::Issued);
+    assert!(w.find_code(hash).await.check(&shop, Some(REDIRECT_URI), Some(&verifier())).is_err());
+    let checked = w.find_code(hash).await.check(&shop, Some(REDIRECT_URI), None).unwrap();
+    assert!(matches!(w.store.spend_code(checked, w.new_grant(who, &shop).await, at(1)).await.unwrap(), Spend::Now(_)));
 }
 
 async fn az29_az30_of_64_parallel_redemptions_one_wins_and_its_grant_is_revoked(w: World) {

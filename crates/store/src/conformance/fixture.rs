@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brama_protocol::authorize::prompt::Prompt;
-use brama_protocol::authorize::response::Return;
+use brama_protocol::authorize::response::{ResponseMode, Return};
 use brama_protocol::client::{Client, ClientId, ClientType};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
+use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::origin::Origin;
 use brama_protocol::pkce;
 use brama_protocol::redirect_uri::{MatchedRedirectUri, RegisteredRedirectUri};
@@ -18,9 +18,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Store;
 use crate::audit::{AuditRow, Event};
-use crate::authorization::{Approve, Asked, Authorization, AuthorizationState, CheckedCode, NewCode, Spend};
+use crate::authorization::{
+    Approve, Asked, Authorization, AuthorizationState, CheckedCode, Code, Consented, NewCode, Spend,
+};
 use crate::client::{AddClient, ClientRecord};
 use crate::grant::{Grant, NewGrant, Presentation, Presenter, Refreshed};
+use crate::par::PushedRequest;
 use crate::session::{Authentication, BeginSession, Lifetime, NewSession, Session};
 use crate::user::{AddUser, NewUser, SealedPasswordHash, User};
 
@@ -173,30 +176,51 @@ impl World {
         Authorization {
             id: self.authorization_id(),
             browser: self.hash(),
-            asked: Asked {
-                client: client.clone(),
-                back: Return {
+            asked: Asked::new(
+                client.clone(),
+                Return {
                     redirect_uri: MatchedRedirectUri::from_stored(REDIRECT_URI.to_owned()),
+                    mode: ResponseMode::Query,
                     state: Some("af0ifjsldkj".to_owned()),
                 },
-                scope: granted(scope),
-                nonce: None,
-                challenge: pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap(),
-                prompt: Prompt::default(),
-                max_age: None,
-                login_hint: None,
-                ui_locales: None,
-                expected_user: None,
-                resource: None,
-            },
+                granted(scope),
+                Some(pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap()),
+            ),
             requested_at: at(0),
             expires_at: at(10 * MINUTE),
-            state: AuthorizationState::Requested { consented: None },
+            state: AuthorizationState::Requested { consented: None, chosen: None },
         }
     }
 
     pub(super) async fn requested(&self, client: &ClientId) -> AuthorizationId {
         let new = self.authorization(client, "openid");
+        let id = new.id;
+        self.store.request_authorization(new).await.unwrap();
+        id
+    }
+
+    /// A pushed request of an app, to be opened within the minute after zero.
+    pub(super) async fn pushed(&self, client: &ClientId) -> HandleHash<kind::PushedRequest> {
+        let new = PushedRequest {
+            handle: self.hash(),
+            client: client.clone(),
+            parameters: "scope=openid&state=%22".to_owned(),
+            created_at: at(0),
+            expires_at: at(MINUTE),
+        };
+        let handle = new.handle;
+        self.store.push_request(new).await.unwrap();
+        handle
+    }
+
+    /// A request that was made from a pushed one.
+    pub(super) async fn requested_from(
+        &self,
+        client: &ClientId,
+        pushed: HandleHash<kind::PushedRequest>,
+    ) -> AuthorizationId {
+        let mut new = self.authorization(client, "openid");
+        new.asked.pushed = Some(pushed);
         let id = new.id;
         self.store.request_authorization(new).await.unwrap();
         id
@@ -214,6 +238,7 @@ impl World {
             epoch: self.epoch(who.user).await,
             session: who.session,
             authentication: authentication(0),
+            granted: scope("openid"),
             expires_at: at(MINUTE),
         }
     }
@@ -227,11 +252,15 @@ impl World {
         code
     }
 
+    pub(super) async fn find_code(&self, hash: HandleHash<kind::AuthorizationCode>) -> Code {
+        self.store.find_code(hash).await.unwrap().unwrap()
+    }
+
     /// The code, looked up and checked with everything right.
     pub(super) async fn checked(&self, hash: HandleHash<kind::AuthorizationCode>) -> CheckedCode {
-        let code = self.store.find_code(hash).await.unwrap().unwrap();
+        let code = self.find_code(hash).await;
         let client = code.asked.client.clone();
-        code.check(&client, Some(REDIRECT_URI), &verifier()).unwrap()
+        code.check(&client, Some(REDIRECT_URI), Some(&verifier())).unwrap()
     }
 
     /// Redeem a code for a grant of its own.
@@ -251,9 +280,11 @@ impl World {
             client: client.clone(),
             session: who.session,
             scope: granted("openid email"),
-            resource: Some("https://api.example.com".to_owned()),
+            resources: ["https://api.example.com"].into_iter().collect(),
+            claims: NamedClaims::default(),
             authentication: authentication(0),
             offline: false,
+            jkt: None,
             expires_at: at(7 * DAY),
         }
     }
@@ -306,6 +337,11 @@ pub(super) fn granted(text: &str) -> GrantedScope {
     GrantedScope::from_stored(scope(text))
 }
 
+/// That a user allowed so much.
+pub(super) fn consented(user: UserId, allowed: &str) -> Consented {
+    Consented { user, scope: scope(allowed) }
+}
+
 pub(super) fn verifier() -> pkce::Verifier {
     pkce::Verifier::parse(VERIFIER).unwrap()
 }
@@ -337,6 +373,7 @@ pub(super) fn presentation(
         token: PresentedRefreshToken { grant, generation },
         client,
         presenter,
+        jkt: None,
         window: SignedDuration::from_secs(WINDOW),
     }
 }
@@ -349,6 +386,7 @@ pub(super) enum Came {
     Reused,
     Expired,
     Revoked,
+    OtherKey,
     Unknown,
 }
 
@@ -358,6 +396,7 @@ pub(super) fn came(refreshed: &Refreshed) -> Came {
         Refreshed::Reused => Came::Reused,
         Refreshed::Expired => Came::Expired,
         Refreshed::Revoked => Came::Revoked,
+        Refreshed::OtherKey => Came::OtherKey,
         Refreshed::Unknown => Came::Unknown,
     }
 }

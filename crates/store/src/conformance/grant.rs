@@ -1,9 +1,12 @@
 //! Grants: given, standing, ended. What a refresh token comes to is in `refresh`.
 
+use brama_protocol::oidc::claims_request::{Claim, NamedClaims};
+use brama_protocol::resource::Resources;
+
 use super::fixture::{Came, DAY, SignedIn, World, at, came};
 use super::list;
 use crate::audit::Event;
-use crate::grant::{NewGrant, Presenter};
+use crate::grant::{GaveBack, NewGrant, Presenter};
 use crate::user::UserStatus;
 
 list!["grant":
@@ -13,18 +16,29 @@ list!["grant":
     ep42_a_grant_does_not_stand_for_a_disabled_user,
     sign_out_ends_the_grant_and_its_session,
     sign_out_of_an_offline_grant_ends_it_too,
+    ep35_a_revoked_grant_takes_nothing_else_with_it,
 ];
 
 async fn a_grant_is_kept_as_given(w: World) {
     let shop = w.client("shop").await;
     let who = w.signed_in("olena").await;
     let full = w.new_grant(who, &shop).await;
-    let bare =
-        NewGrant { resource: None, offline: true, scope: super::fixture::granted(""), ..w.new_grant(who, &shop).await };
-    for new in [full, bare] {
+    let bare = NewGrant {
+        resources: Resources::default(),
+        offline: true,
+        scope: super::fixture::granted(""),
+        ..w.new_grant(who, &shop).await
+    };
+    let rich = NewGrant {
+        resources: ["https://a.example", "urn:b"].into_iter().collect(),
+        claims: NamedClaims { id_token: [Claim::Email].into(), userinfo: [Claim::Name].into() },
+        ..w.new_grant(who, &shop).await
+    };
+    for new in [full, bare, rich] {
         let grant = w.store.give_grant(new.clone(), at(1)).await.unwrap().unwrap();
         assert_eq!((grant.id, grant.user, &grant.client, grant.session), (new.id, new.user, &new.client, new.session));
-        assert_eq!((grant.epoch, &grant.scope, &grant.resource), (new.epoch, &new.scope, &new.resource));
+        assert_eq!((grant.epoch, &grant.scope, &grant.resources), (new.epoch, &new.scope, &new.resources));
+        assert_eq!(grant.claims, new.claims);
         assert_eq!((&grant.authentication, grant.offline), (&new.authentication, new.offline));
         assert_eq!((grant.created_at, grant.expires_at), (at(1), new.expires_at));
         assert_eq!((grant.lineage.generation, grant.lineage.predecessor), (0, None));
@@ -132,4 +146,24 @@ async fn sign_out_of_an_offline_grant_ends_it_too(w: World) {
     assert!(w.store.sign_out_grant(late.id, at(3)).await.unwrap());
     assert!(!w.grant_stands(late.id, 4).await);
     assert!(!w.store.sign_out_grant(late.id, at(5)).await.unwrap());
+}
+
+async fn ep35_a_revoked_grant_takes_nothing_else_with_it(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    let (grant, other) = (w.grant(who, &shop).await, w.grant(who, &shop).await);
+    let revoke = async |id, client, now| w.store.revoke_grant(id, client, at(now)).await.unwrap();
+    let stranger = w.client("stranger").await;
+    assert_eq!(revoke(grant.id, &stranger, 1).await, GaveBack::Foreign);
+    assert!(w.grant_stands(grant.id, 1).await && w.audited(who.user, Event::GrantRevoked).await.is_empty());
+    assert_eq!(revoke(grant.id, &shop, 1).await, GaveBack::Revoked);
+    assert_eq!(revoke(grant.id, &shop, 2).await, GaveBack::Nothing, "it was revoked before");
+    assert_eq!(revoke(grant.id, &stranger, 2).await, GaveBack::Foreign);
+    assert_eq!(revoke(w.grant_id(), &shop, 2).await, GaveBack::Nothing, "there is none");
+    assert!(!w.grant_stands(grant.id, 2).await);
+    assert_eq!(came(&w.rotate(&grant, 0, Presenter::PublicClient, 2).await), Came::Revoked);
+    assert!(w.grant_stands(other.id, 2).await && w.session_lives(who, 2).await);
+    let noted = w.audited(who.user, Event::GrantRevoked).await;
+    let [row] = noted.as_slice() else { panic!("{noted:?}") };
+    assert_eq!((row.client.as_ref(), row.session, row.grant), (Some(&shop), Some(who.session), Some(grant.id)));
 }

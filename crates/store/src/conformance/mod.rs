@@ -15,14 +15,21 @@ use std::sync::Arc;
 use crate::Store;
 
 mod authorization;
+mod bound;
 mod catalog;
 mod client;
 mod code;
 mod consent;
+mod device;
 mod fixture;
 mod grant;
 mod lease;
+mod par;
+mod logout_delivery;
 mod refresh;
+mod registration;
+mod replay;
+mod revoked_token;
 mod session;
 mod session_end;
 mod signing_key;
@@ -68,9 +75,16 @@ pub fn cases() -> Vec<Case> {
         authorization::cases(),
         code::cases(),
         consent::cases(),
+        device::cases(),
         grant::cases(),
         lease::cases(),
+        par::cases(),
+        logout_delivery::cases(),
         refresh::cases(),
+        bound::cases(),
+        registration::cases(),
+        replay::cases(),
+        revoked_token::cases(),
         throttle::cases(),
         signing_key::cases(),
         sweep::cases(),

@@ -7,6 +7,7 @@ use super::list;
 use crate::audit::Event;
 use crate::authorization::Spend;
 use crate::grant::NewGrant;
+use crate::revoked_token::RevokedToken;
 use crate::sweep::Swept;
 use crate::throttle::{Admission, Lane, LaneRule, OnSuccess, Penalty};
 
@@ -18,6 +19,8 @@ list!["sweep":
     an_offline_grant_outlives_the_row_of_its_session,
     th4_a_sweep_forgives_nothing,
     lg6_audit_rows_stay_400_days,
+    te14_what_may_come_again_goes,
+    ep35_revoked_tokens_stay_a_day_after_their_expiry,
     a_sweep_takes_no_more_than_its_limit,
 ];
 
@@ -143,6 +146,29 @@ async fn lg6_audit_rows_stay_400_days(w: World) {
     assert!(sweep(&w, 400 * DAY + 1).await.audit >= 1);
     let left = w.store.audit_of_user(user, 10).await.unwrap();
     assert_eq!(left.iter().map(|row| row.event).collect::<Vec<_>>(), [Event::PasswordSet]);
+}
+
+async fn te14_what_may_come_again_goes(w: World) {
+    for (key, until) in [(1, 10), (2, 20)] {
+        assert!(w.store.first_seen([key; 32], at(until), at(0)).await.unwrap());
+    }
+    assert_eq!(sweep(&w, 10).await.replays, 0);
+    assert_eq!(sweep(&w, 11).await.replays, 1);
+    assert!(!w.store.first_seen([2; 32], at(30), at(11)).await.unwrap(), "the other one is known");
+    assert_eq!(sweep(&w, 21).await.replays, 1);
+}
+
+async fn ep35_revoked_tokens_stay_a_day_after_their_expiry(w: World) {
+    let shop = w.client("shop").await;
+    for (jti, expires_at) in [("a", 60), ("b", DAY)] {
+        let token =
+            RevokedToken { jti: jti.to_owned(), expires_at: at(expires_at), client: shop.clone(), grant: None };
+        assert!(w.store.revoke_token(token, at(0)).await.unwrap());
+    }
+    assert_eq!(sweep(&w, DAY + 60).await.revoked_tokens, 0);
+    assert_eq!(sweep(&w, DAY + 61).await.revoked_tokens, 1);
+    assert!(!w.store.is_token_revoked("a").await.unwrap());
+    assert!(w.store.is_token_revoked("b").await.unwrap());
 }
 
 async fn a_sweep_takes_no_more_than_its_limit(w: World) {

@@ -7,15 +7,20 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use brama_protocol::acr::AcrRequest;
+use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
+use brama_protocol::oidc::claims_request::{Claim, NamedClaims};
 use jiff::{SignedDuration, Timestamp};
 
-use super::fixture::{Came, DAY, SignedIn, World, at, came, client, presentation};
+use super::fixture::{Came, DAY, SignedIn, World, at, came, client, consented, presentation};
 use crate::Store;
 use crate::audit::Event;
 use crate::authorization::{AuthorizationState, Spend};
 use crate::grant::{Grant, Presenter};
 use crate::lease::{Job, NodeId};
-use crate::signing_key::SigningKeyRecord;
+use crate::revoked_token::RevokedToken;
+use crate::signing_key::NewSigningKey;
 use crate::throttle::{Admission, Lane, LaneRule, OnSuccess, Penalty};
 use crate::transfer::{Cell, Contents, Row, Source, TABLES, Table, Target, TransferError, copy_table};
 
@@ -66,6 +71,10 @@ fn lane() -> Lane {
     Lane { key: [9; 32], rule, on_success: OnSuccess::Reset }
 }
 
+fn revoked_token(client: &ClientId) -> RevokedToken {
+    RevokedToken { jti: "jti".to_owned(), expires_at: at(DAY), client: client.clone(), grant: None }
+}
+
 /// A world with rows in every table, nothing and something in every column that may hold nothing.
 async fn fill(w: &World) -> Begun {
     let shop = w.client("shop").await;
@@ -82,6 +91,7 @@ async fn fill(w: &World) -> Begun {
     let grant = w.grant(who, &shop).await;
     let Came::To(1) = came(&w.rotate(&grant, 0, Presenter::PublicClient, 0).await) else { panic!("not rotated") };
     let offline = w.offline_grant(who, &shop).await;
+    super::device::fill(w, who).await;
     let spent = w.code(who, &shop).await;
     assert!(matches!(w.spend(spent, who, 1).await, Spend::Now(_)));
     let code = w.code(who, &shop).await;
@@ -91,16 +101,29 @@ async fn fill(w: &World) -> Begun {
     long.asked.max_age = Some(300);
     long.asked.login_hint = Some("олена".to_owned());
     long.asked.expected_user = Some(who.user);
+    long.asked.challenge = None;
+    long.asked.dpop_jkt = Some(JwkThumbprint::from_bytes([8; 32]));
+    long.asked.acr = AcrRequest { values: vec!["urn:brama:acr:1".to_owned()], essential: true };
+    long.asked.claims = NamedClaims { id_token: [Claim::Email].into(), ..NamedClaims::default() };
+    long.asked.resources = ["https://api.example.com"].into_iter().collect();
+    let (pushed, opened) = (w.pushed(&shop).await, w.pushed(&shop).await);
+    assert!(w.store.open_pushed_request(opened, &shop, at(DAY), at(1)).await.unwrap().is_some());
+    let from_pushed = w.requested_from(&shop, pushed).await;
+    assert!(w.store.deny_authorization(from_pushed, at(1)).await.unwrap());
+    long.asked.pushed = Some(opened);
     let id = long.id;
     w.store.request_authorization(long).await.unwrap();
-    assert!(w.store.consent_authorization(id, who.user, true, at(1)).await.unwrap());
+    assert!(w.store.consent_authorization(id, consented(who.user, "openid"), true, at(1)).await.unwrap());
+    assert!(w.store.choose_account(id, who.user, at(1)).await.unwrap());
     for kid in ["a", "b"] {
         let alg = format!("alg-{kid}");
-        let key = SigningKeyRecord { kid: kid.to_owned(), alg, sealed: vec![0, 1, 255], created_at: at(0) };
-        w.store.add_first_signing_key(key).await.unwrap();
+        let key = NewSigningKey { kid: kid.to_owned(), alg, sealed: vec![0, 1, 255], active: true, created_at: at(0) };
+        w.store.add_signing_key(key).await.unwrap();
     }
     w.store.master_key_check([7; 32]).await.unwrap();
     assert_eq!(w.store.reserve_attempt(vec![lane()], at(0)).await.unwrap(), Admission::Admitted);
+    assert!(w.store.first_seen([3; 32], at(DAY), at(0)).await.unwrap());
+    assert!(w.store.revoke_token(revoked_token(&shop), at(0)).await.unwrap());
     assert!(w.store.take_lease(Job::Sweep, NodeId([1; 16]), at(60), at(0)).await.unwrap());
     let last_audit = w.store.audit_of_user(who.user, 1).await.unwrap().first().unwrap().number;
     Begun { who, grant, offline, code, waiting, last_audit }
@@ -206,6 +229,8 @@ async fn what_was_moved_goes_on(backend: &impl Movable) {
     assert!(w.store.find_code(begun.code).await.unwrap().is_some());
     assert!(matches!(w.state(begun.waiting).await, AuthorizationState::Requested { .. }));
     assert!(matches!(w.store.reserve_attempt(vec![lane()], at(1)).await.unwrap(), Admission::Wait(_)));
+    assert!(!w.store.first_seen([3; 32], at(DAY), at(1)).await.unwrap());
+    assert!(w.store.is_token_revoked("jti").await.unwrap());
     assert_eq!(w.store.master_key_check([8; 32]).await.unwrap(), [7; 32]);
     // Leases stay with their nodes, and numbers go on.
     assert!(w.store.take_lease(Job::Sweep, NodeId([2; 16]), at(60), at(0)).await.unwrap());
@@ -292,7 +317,7 @@ async fn a_restored_database_brings_nothing_back(backend: &impl Movable) {
         }
         let spend = w.spend(begun.code, begun.who, now).await;
         assert!(!matches!(spend, Spend::Now(_)), "the code works");
-        assert!(!w.store.consent_authorization(begun.waiting, begun.who.user, false, at(now)).await.unwrap());
+        assert!(!w.store.consent_authorization(begun.waiting, consented(begun.who.user, "openid"), false, at(now)).await.unwrap());
     }
     assert!(matches!(w.state(begun.waiting).await, AuthorizationState::Denied));
     assert!(matches!(w.store.reserve_attempt(vec![lane()], at(1)).await.unwrap(), Admission::Wait(_)), "forgiven");

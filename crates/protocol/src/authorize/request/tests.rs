@@ -32,7 +32,11 @@ fn run(pairs: &[(&str, &str)]) -> Result<AuthorizationRequest, AuthorizeError> {
     let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     let parameters = Parameters::parse(encoded.as_bytes()).unwrap();
     client_id(&parameters).map_err(AuthorizeError::OnPage)?;
-    validate(&parameters, &client(), AUDIENCE)
+    validate_for(&client(), &parameters)
+}
+
+fn validate_for(client: &Client, parameters: &Parameters) -> Result<AuthorizationRequest, AuthorizeError> {
+    validate(parameters, client, Policy { default_audience: AUDIENCE, require_pushed: false }, Channel::Front)
 }
 
 /// The good request with one parameter replaced (or added), or removed when the value is empty.
@@ -84,7 +88,7 @@ fn everything_else_goes_back_with_state() {
         ("response_type", "code token", "B2112"),
         ("response_type", "id_token", "B2112"),
         ("response_mode", "fragment", "B2117"),
-        ("response_mode", "form_post", "B2117"),
+        ("response_mode", "jwt", "B2117"),
         ("code_challenge", "", "B2114"),
         ("code_challenge", "short", "B2116"),
         ("code_challenge_method", "", "B2115"),
@@ -125,11 +129,11 @@ fn az10_duplicates_are_refused_and_a_doubled_state_is_not_echoed() {
 fn what_passes() {
     let request = run(&good()).unwrap();
     assert_eq!(request.scope.scope(), &Scope::parse("openid").unwrap());
-    assert_eq!(run(&with("state", "")).unwrap().state, None);
+    assert_eq!(run(&with("state", "")).unwrap().back.state, None);
     assert!(run(&with("unknown_parameter", "x")).is_ok());
     assert_eq!(run(&with("scope", "openid admin")).unwrap().scope.scope(), &Scope::parse("openid").unwrap());
     assert_eq!(run(&with("max_age", "0")).unwrap().max_age, Some(0));
-    assert_eq!(run(&with("resource", AUDIENCE)).unwrap().resource.as_deref(), Some(AUDIENCE));
+    assert_eq!(run(&with("resource", AUDIENCE)).unwrap().resources.first(), Some(AUDIENCE));
     assert!(run(&with("resource", "https://api.example.com")).is_ok());
     // Not an OpenID request and a single registration: redirect_uri may be left out. AZ-9.
     let plain: Vec<_> = good().into_iter().filter(|(key, _)| !matches!(*key, "redirect_uri" | "scope")).collect();
