@@ -112,7 +112,7 @@ async fn tk21_a_key_that_leaked_is_removed_at_once_and_the_published_next_one_si
     let before = browser.log_in(seeds::OLENA, seeds::PASSWORD).await.expect(200).member("access_token");
     let leaked = key(&server, "ES256", |state| matches!(state, KeyState::Active { .. })).await;
     assert_eq!(kid(&before), leaked);
-    server.get("/userinfo").bearer(&before).send().await.expect(200);
+    let _ = server.get("/userinfo").bearer(&before).send().await.expect(200);
     assert_eq!(server.store.remove_signing_key(&leaked, server.ctx().now).await.unwrap(), RemoveKey::Removed);
     server.keep_up().await;
     assert!(!kids(&published(&server).await).contains(&leaked));
@@ -171,7 +171,7 @@ async fn tk11_every_algorithm_signs_the_id_tokens_of_clients_that_choose_it() {
         let at_hash = brama_protocol::oidc::id_token::at_hash(&access_token, algorithm);
         assert_eq!(claims["at_hash"], at_hash);
         assert_eq!(tokens::peek(&access_token).0["alg"], "EdDSA", "the first of the list");
-        server.get("/userinfo").bearer(&access_token).send().await.expect(200);
+        let _ = server.get("/userinfo").bearer(&access_token).send().await.expect(200);
     }
 }
 
@@ -187,6 +187,5 @@ async fn tk12_an_algorithm_without_a_key_issues_nothing() {
     server.keep_up().await;
     let (mut browser, shop) = (Browser::new(&server), RelyingParty::shop());
     let answer = browser.sign_in_for(&shop).await;
-    let refused = shop.redeem(&server, answer.code()).await.expect(500);
-    assert_eq!(refused.member("error"), "server_error");
+    let _ = shop.redeem(&server, answer.code()).await.expect_error(400, "unauthorized_client");
 }

@@ -14,6 +14,7 @@ mod device_page;
 mod enumeration;
 mod flood;
 mod flood_connections;
+mod guarded_api;
 mod headers;
 mod key_rotation;
 mod oauth2;

@@ -66,7 +66,7 @@ async fn rs1_rs2_rs4_one_token_in_one_header() {
     // No credentials: a challenge without an error. A token in the query is no credential.
     for call in [server.get("/userinfo"), server.get(&format!("/userinfo?access_token={token}"))] {
         let reply = call.send().await.expect(401);
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer"), "{reply}");
+        assert_eq!(reply.headers_of("www-authenticate"), ["Bearer", "DPoP algs=\"ES256 EdDSA RS256 PS256\""], "{reply}");
     }
     for scheme in ["Bearer", "bEaReR", "BEARER"] {
         let call = server.get("/userinfo").header("authorization", &format!("{scheme} {token}"));

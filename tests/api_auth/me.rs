@@ -28,7 +28,7 @@ async fn bb6_a_cookie_is_no_access_token() {
     let reply = browser.get(seeds::APP_ORIGIN, "/api/auth/me").await;
     assert_eq!(reply.status, 401);
     // RS-4: no credentials, no error in the challenge.
-    assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+    assert_eq!(reply.headers_of("www-authenticate"), ["Bearer", "DPoP algs=\"ES256 EdDSA RS256 PS256\""]);
 }
 
 #[tokio::test]

@@ -319,7 +319,7 @@ async fn az23_te20_a_client_that_may_leave_pkce_out() {
         let landing = browser.authorize(&app, &without).await;
         let answer = browser.complete(landing).await;
         // A verifier for a code without a challenge: RFC 9700 §4.8.2.
-        app.redeem(&server, answer.code()).await.expect_error(400, "invalid_request");
+        let _ = app.redeem(&server, answer.code()).await.expect_error(400, "invalid_request");
         let reply = app.redeem_with(&server, answer.code(), &[("code_verifier", "")]).await;
         assert_eq!(reply.status, 200, "{reply}");
         // With a challenge a verifier is needed, exempt or not.

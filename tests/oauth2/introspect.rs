@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use brama_jose::Algorithm;
+use brama_jose::{Algorithm, SigningKey, Typ};
 use brama_protocol::client::{Client, ClientType};
 use brama_protocol::scope::Scope;
 use brama_store::user::UserStatus;
@@ -108,7 +108,7 @@ async fn ep31_what_is_no_token_of_ours_is_inactive() {
     let token = machine(&server, seeds::ROBOT).await;
     let (head, signature) = token.rsplit_once('.').unwrap();
     let foreign = Signer::new(Algorithm::Es256);
-    let copied = foreign.key.sign(brama_jose::Typ::AccessToken, &tokens::peek(&token).1).unwrap();
+    let copied = foreign.key.sign(Typ::AccessToken, &tokens::peek(&token).1).unwrap();
     let shop = signed_in_to(&server, &RelyingParty::shop()).await;
     let (refresh_head, _) = shop.refresh.split_at(60);
     for wrong in [
@@ -131,7 +131,7 @@ async fn ep31_what_is_no_token_of_ours_is_inactive() {
 }
 
 #[tokio::test]
-async fn ep32_an_api_sees_tokens_that_are_for_it() {
+async fn audiss04_ep32_an_api_sees_tokens_that_are_for_it() {
     let server = server().await;
     let token = machine(&server, seeds::ROBOT).await;
     assert!(is_active(&server, API, &token).await);
@@ -178,7 +178,7 @@ async fn ep32_the_members_of_an_access_token() {
 }
 
 #[tokio::test]
-async fn ep32_a_refresh_token_is_shown_to_its_own_client_alone() {
+async fn audiss07_ep32_a_refresh_token_is_shown_to_its_own_client_alone() {
     let server = server().await;
     let shop = RelyingParty::shop();
     let tokens = signed_in_to(&server, &shop).await;
@@ -186,7 +186,7 @@ async fn ep32_a_refresh_token_is_shown_to_its_own_client_alone() {
     let sub = tokens::peek(&tokens.access).1["sub"].clone();
     assert_eq!(said["active"], json!(true));
     assert_eq!((&said["sub"], &said["client_id"]), (&sub, &json!(seeds::SHOP)));
-    assert_eq!(said["scope"], json!("openid profile email"));
+    assert_eq!(said["scope"], json!("email openid profile"));
     assert_eq!(said["exp"].as_i64().unwrap() - said["iat"].as_i64().unwrap(), 7 * 86_400);
     for absent in ["aud", "jti", "token_type", "username"] {
         assert_eq!(said.get(absent), None, "{absent}");
@@ -224,7 +224,7 @@ async fn ep31_a_token_is_inactive_from_its_last_second_on() {
 }
 
 #[tokio::test]
-async fn ep31_a_token_dies_with_what_it_stands_on() {
+async fn revoke02_revoke08_ep31_a_token_dies_with_what_it_stands_on() {
     let server = server().await;
     let shop = RelyingParty::shop();
     let both = async |tokens: &Tokens| {
@@ -328,4 +328,20 @@ async fn ep52_ways_of_authentication_are_as_advertised() {
     let assertion = signer.assertion(&server, json!({}));
     let form = super::signer::with(&assertion, &[("token", "x")]);
     assert_eq!(server.post("/oauth2/introspect").form(&form).send().await.status, 200);
+}
+
+/// RFC 9449 §6.2: an API learns which key the sender has to prove.
+#[tokio::test]
+async fn ep32_tk7_a_bound_token_shows_its_key() {
+    let server = server().await;
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let now = server.ctx().now.as_second();
+    let url = format!("{}/oauth2/token", server.issuer());
+    let proof = json!({"jti": "proof", "htm": "POST", "htu": url, "iat": now});
+    let proof = key.sign(Typ::DpopProof, &proof).unwrap();
+    let call = server.post("/oauth2/token").basic(seeds::ROBOT, &seeds::secret(seeds::ROBOT));
+    let token = call.header("dpop", &proof).form(&[MACHINE]).send().await.expect(200).member("access_token");
+    let said = ask(&server, API, &token).await;
+    assert_eq!((&said["active"], &said["token_type"]), (&json!(true), &json!("DPoP")), "{said}");
+    assert_eq!(said["cnf"], json!({"jkt": key.public().thumbprint()}));
 }

@@ -226,7 +226,7 @@ async fn lo5_offline_access_outlives_the_session_and_nothing_else_does() {
     let kept = Tokens::of(&cli.redeem(&server, code.code()).await);
     let code = browser.sign_in_for(&shop).await;
     let gone = Tokens::of(&shop.redeem(&server, code.code()).await);
-    browser.step(Some(SHOP), &address(&[("id_token_hint", &gone.id)])).await.expect(303);
+    let _ = browser.step(Some(SHOP), &address(&[("id_token_hint", &gone.id)])).await.expect(303);
     assert_eq!(shop.refresh(&server, &gone.refresh).await.expect_error(400, "invalid_grant").status, 400);
     assert_eq!(server.get("/userinfo").bearer(&gone.access).send().await.status, 401);
     assert_eq!(cli.refresh(&server, &kept.refresh).await.status, 200);

@@ -4,6 +4,15 @@ use brama_testkit::{TestServer, seeds};
 use http::Method;
 use serde_json::json;
 
+const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
+const CONFIDENTIAL: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+const ASSERTIONS: &[&str] = brama_protocol::client_assertion::ALGORITHMS;
+const GRANTS: [&str; 4] = [
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+];
 const DOCUMENTS: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 #[tokio::test]
@@ -23,15 +32,24 @@ async fn ep50_both_documents_say_exactly_what_works() {
                 "require_pushed_authorization_requests": false,
                 "jwks_uri": at("/oauth2/jwks"),
                 "userinfo_endpoint": at("/userinfo"),
+                "token_endpoint_auth_signing_alg_values_supported": ASSERTIONS,
+                "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "RS256", "PS256"],
+                "revocation_endpoint": at("/oauth2/revoke"),
+                "revocation_endpoint_auth_methods_supported": METHODS,
+                "revocation_endpoint_auth_signing_alg_values_supported": ASSERTIONS,
+                "introspection_endpoint": at("/oauth2/introspect"),
+                "introspection_endpoint_auth_methods_supported": CONFIDENTIAL,
+                "introspection_endpoint_auth_signing_alg_values_supported": ASSERTIONS,
+                "device_authorization_endpoint": at("/oauth2/device_authorization"),
                 "end_session_endpoint": at("/oauth2/logout"),
                 "backchannel_logout_supported": true,
                 "backchannel_logout_session_supported": true,
                 "scopes_supported": ["openid", "profile", "email", "offline_access"],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query", "form_post"],
-                "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+                "grant_types_supported": GRANTS,
                 "code_challenge_methods_supported": ["S256"],
-                "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+                "token_endpoint_auth_methods_supported": METHODS,
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256", "RS256"],
                 "acr_values_supported": ["urn:brama:acr:1"],
@@ -87,7 +105,7 @@ async fn ep51_every_advertised_endpoint_answers() {
             endpoints += 1;
         }
     }
-    assert_eq!(endpoints, 5);
+    assert_eq!(endpoints, 9);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod client_authentication;
 mod client_guesses;
 mod delivery;
 mod device;
+mod dpop;
 mod form_post;
 mod grants;
 mod id_token_hint;

@@ -57,12 +57,12 @@ async fn ep1_only_the_client_itself_pushes() {
     // Parameters in the query are not read, another body is no form.
     let reply = server.post(&format!("/oauth2/par?{}", "client_id=shop")).form(&[]).send().await;
     assert!(reply.status.is_client_error(), "{reply}");
-    server.post("/oauth2/par").json(&json!({})).send().await.expect_error(400, "invalid_request");
+    let _ = server.post("/oauth2/par").json(&json!({})).send().await.expect_error(400, "invalid_request");
     assert_eq!(server.get("/oauth2/par").send().await.expect(405).header("allow"), Some("POST"));
     // Basic for one, client_id of another.
     let fields = [("client_id", "demo-spa"), ("response_type", "code")];
     let call = server.post("/oauth2/par").basic("shop", &seeds::secret("shop")).form(&fields);
-    call.send().await.expect_error(400, "invalid_request");
+    let _ = call.send().await.expect_error(400, "invalid_request");
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn ep2_everything_is_checked_as_at_the_authorization_endpoint() {
         ..RelyingParty::shop()
     };
     // It has no redirect URI at all.
-    push(&server, &robot, &[]).await.expect_error(400, "invalid_request");
-    push(&server, &shop, &[("state", &"x".repeat(70_000))]).await.expect(413);
+    let _ = push(&server, &robot, &[]).await.expect_error(400, "invalid_request");
+    let _ = push(&server, &shop, &[("state", &"x".repeat(70_000))]).await.expect(413);
     assert!(server.world.fetched().is_empty());
 }
 
@@ -125,7 +125,7 @@ async fn ep3_a_request_uri_is_random_short_lived_and_kept_as_a_hash() {
     let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let secret = seeds::secret(seeds::SHOP);
     fields.push(("client_secret", &secret));
-    server.post("/oauth2/par").form(&fields).send().await.expect(201);
+    let _ = server.post("/oauth2/par").form(&fields).send().await.expect(201);
     assert!(!String::from_utf8_lossy(&rows::everything(&server)).contains(&secret));
 }
 
@@ -171,8 +171,8 @@ async fn ep5_loaded_twice_answered_once() {
     let uri = pushed(&server, &shop, &[]).await;
     let mut browser = Browser::new(&server);
     // A link preview, a reload, and another browser.
-    server.get(&short(&shop, &uri)).send().await.expect(303);
-    browser.visit(&short(&shop, &uri)).await.page().expect(200);
+    let _ = server.get(&short(&shop, &uri)).send().await.expect(303);
+    let _ = browser.visit(&short(&shop, &uri)).await.page().expect(200);
     let mut other = Browser::new(&server);
     let elsewhere = other.visit(&short(&shop, &uri)).await;
     let landing = browser.visit(&short(&shop, &uri)).await;
@@ -209,7 +209,7 @@ async fn ep3_ep5_expiry_limits_the_first_load_alone() {
     let (late, in_time) = (pushed(&server, &shop, &[]).await, pushed(&server, &shop, &[]).await);
     let mut browser = Browser::new(&server);
     server.clock.advance_seconds(89);
-    browser.visit(&short(&shop, &in_time)).await.page().expect(200);
+    let _ = browser.visit(&short(&shop, &in_time)).await.page().expect(200);
     server.clock.advance_seconds(1);
     assert_refused(&mut browser, &short(&shop, &late)).await;
     // Whoever types slowly still gets in.
@@ -254,13 +254,13 @@ async fn ep1_a_public_client_pushes_by_its_name_and_its_flood_is_stopped() {
     let server = TestServer::with(|options| options.settings.throttle.authorize_per_minute = 3).await;
     let demo = RelyingParty::demo();
     for _ in 0..3 {
-        push(&server, &demo, &[]).await.expect(201);
+        let _ = push(&server, &demo, &[]).await.expect(201);
     }
     let refused = push(&server, &demo, &[]).await.expect(429);
     assert!(refused.header("retry-after").is_some());
     // Clients that prove who they are speak for many people from one address.
     for _ in 0..5 {
-        push(&server, &RelyingParty::shop(), &[]).await.expect(201);
+        let _ = push(&server, &RelyingParty::shop(), &[]).await.expect(201);
     }
 }
 

@@ -198,8 +198,8 @@ async fn chooser<'s>(server: &'s TestServer, changes: &[(&str, &str)]) -> (Brows
     let mut browser = Browser::new(server);
     browser.sign_in_for(&shop).await;
     server.clock.advance_seconds(10);
-    let changes = [&[("prompt", "select_account")], changes].concat();
-    let page = browser.authorize(&shop, &changes).await.page().expect(200);
+    let plain = [("prompt", "select_account")];
+    let page = browser.authorize(&shop, if changes.is_empty() { &plain } else { changes }).await.page().expect(200);
     assert!(page.text().contains("<bdi>Олена Коваль</bdi>") && page.text().contains("<bdi>olena</bdi>"), "{page}");
     let form = html::form(page.text(), "/select-account").unwrap();
     (browser, form)

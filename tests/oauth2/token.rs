@@ -74,7 +74,7 @@ async fn b7_what_does_not_fit_is_refused_and_spends_nothing() {
         (&[("grant_type", "")], "invalid_request"),
         (&[("grant_type", "password")], "unsupported_grant_type"),
         (&[("grant_type", "implicit")], "unsupported_grant_type"),
-        (&[("grant_type", "urn:ietf:params:oauth:grant-type:device_code")], "unsupported_grant_type"),
+        (&[("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")], "unsupported_grant_type"),
         (&[("grant_type", "authorization_code"), ("grant_type", "authorization_code")], "invalid_request"),
     ];
     let before = rows::dump(&server);

@@ -1,4 +1,4 @@
-//! An API behind the guard: `cargo run -p brama-guard --example api -- [ISSUER] [AUDIENCE] [LISTEN]`.
+//! An API behind the guard: `cargo run -p brama-guard --example api -- [ISSUER] [AUDIENCE] [LISTEN] [PUBLIC_URL]`.
 //!
 //! Without arguments it trusts the server of `brama dev`. Then: `curl -H "Authorization: Bearer $TOKEN" localhost:3000/hello`.
 
@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = arguments.next().unwrap_or_else(|| "http://localhost:8420".to_owned());
     let audience = arguments.next().unwrap_or_else(|| format!("{issuer}/api"));
     let listen = arguments.next().unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-    let public_url = format!("http://{listen}");
+    // Where clients reach it, which a proxy in front may decide.
+    let public_url = arguments.next().unwrap_or_else(|| format!("http://{listen}"));
 
     let guard = Guard::builder(issuer)
         .audience(audience)

@@ -158,6 +158,8 @@ rows! {
     VERIFIER_MISMATCH = "B3133" 400 "invalid_grant" "code_verifier does not fit the code_challenge of the authorization request";
     /// The account or the session ended meanwhile. TE-23.
     GRANT_DEAD = "B3134" 400 "invalid_grant" "The sign-in behind this request has ended";
+    /// A client whose ID tokens are signed with an algorithm that this server has no key for. TK-11.
+    ID_TOKEN_KEY = "B3180" 400 "unauthorized_client" "This server has no key for the algorithm of this client's ID tokens";
     /// The refresh token is none of ours, or another client's. TE-24.
     REFRESH_UNKNOWN = "B3140" 400 "invalid_grant" "The refresh token is unknown or was issued to another client";
     /// A superseded refresh token came again. TE-27.

@@ -87,6 +87,7 @@ explanations! {
     "B3132" "The redirect_uri of the token request is not that of the authorization request." "Send the same text again, or leave it out.";
     "B3133" "The verifier is another one than the challenge was made of: two sign-ins at once share one storage slot, or the code was injected." "Keep the verifier beside the state of its own sign-in.";
     "B3134" "The person signed out, was locked, or changed the password meanwhile." "Start the sign-in again.";
+    "B3180" "The client is registered with id_token_alg for which tokens.signing_algorithms names no key: the operator took the algorithm away, or the client was added before it was there." "Add the algorithm to tokens.signing_algorithms, or brama client set ID --id-token-alg ES256.";
     "B3140" "The token was never issued, belongs to another client, or its row is gone." "Start the sign-in again.";
     "B3141" "A refresh token that was replaced came back later than the window allows: an old copy, or a thief. Everything of this sign-in is revoked." "Store the newest refresh token and use one at a time.";
     "B3142" "The sign-in is older than tokens.refresh_token_ttl." "Start the sign-in again.";

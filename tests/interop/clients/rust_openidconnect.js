@@ -1,23 +1,19 @@
 /** The crate openidconnect, in the command-line app of the guide. */
 
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { walkTo } from '../lib/person.js'
 import { start } from '../lib/programs.js'
 import { crateVersion, walker } from '../lib/walked.js'
-import { TARGET, registered, world } from '../lib/world.js'
+import { TARGET, authority, secure } from '../lib/world.js'
+
+const { registered, world } = secure
 
 const did = walker('openidconnect (Rust)', crateVersion('openidconnect'))
-registered('command-line-app')
-let folder = ''
-before(async () => void (folder = await mkdtemp(join(tmpdir(), 'brama-interop-'))))
-after(() => rm(folder, { recursive: true, force: true }))
-
-const notes = (/** @type {string} */ command) =>
-  start(`${TARGET}interop/debug/notes-cli`, [command], { cwd: folder, env: { ISSUER: world.server.url } })
+const guide = registered('command-line-app', () => ({ SSL_CERT_FILE: authority }))
+const notes = (/** @type {string} */ command) => start(`${TARGET}interop/debug/notes-cli`, [command], guide())
 
 describe('openidconnect (Rust)', () => {
   test('the command-line app of the guide: sign in on a loopback port, refresh, revoke', async () => {
@@ -28,7 +24,7 @@ describe('openidconnect (Rust)', () => {
     assert.match(await signIn.succeeds(), new RegExp(`^Signed in as ${world.server.user.username}$`, 'm'))
     did('discovery', 'code', 'iss', 'idToken', 'atHash', 'none', 'noScript')
 
-    assert.equal((await stat(join(folder, 'notes-refresh-token'))).mode & 0o777, 0o600)
+    assert.equal((await stat(join(guide().cwd, 'notes-refresh-token'))).mode & 0o777, 0o600)
     for (let times = 0; times < 2; times++) assert.equal((await notes('whoami').succeeds()).trim(), world.server.user.username)
     did('userinfo', 'refresh')
 

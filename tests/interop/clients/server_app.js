@@ -1,35 +1,35 @@
 /** The server apps of the guide: Node.js with openid-client, Python with Authlib. */
 
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 import { describe, test } from 'node:test'
 import { walkTo } from '../lib/person.js'
 import { freePort, start } from '../lib/programs.js'
 import { npmVersion, pythonVersion, walker } from '../lib/walked.js'
-import { TARGET, prepared, registered, world } from '../lib/world.js'
-
-const cwd = fileURLToPath(new URL('../guides/server-app', import.meta.url))
+import { prepared, registered, world } from '../lib/world.js'
 
 /** Both run at the address that was registered, one after the other. */
 const address = prepared(async () => `http://localhost:${await freePort()}`)
-const environment = registered('server-app', () => ({ APP: address() }))
+const guide = registered('server-app', () => ({ APP: address() }), ['register.sh', 'register-key.sh'])
 
 /**
  * Sign in and out, as a person.
  *
  * @param {ReturnType<typeof start>} app
+ * @param {(page: import('playwright-core').Page) => Promise<unknown>} [end] another way to sign out
  */
-async function inAndOut(app) {
+async function inAndOut(app, end) {
   try {
     await app.says(/http:\/\/\S+:\d+/)
     const { user } = world.server
     const page = await (await world.profile()).newPage()
     await page.goto(address())
     assert.equal(await page.textContent('body'), 'signed out')
-    await walkTo(page, `${address()}/sign-in`, { user, app: `${address()}/` })
+    await walkTo(page, `${address()}/sign-in`, { user, app: address() })
     await page.waitForURL(`${address()}/`)
     assert.equal(await page.textContent('body'), `signed in as ${user.username}`)
-    await walkTo(page, `${address()}/sign-out`, { user, app: `${address()}/` })
+    if (end) await end(page)
+    else await walkTo(page, `${address()}/sign-out`, { user, app: address() })
+    await page.goto(address())
     assert.equal(await page.textContent('body'), 'signed out')
     await page.goto('/account')
     assert.equal(new URL(page.url()).pathname, '/sign-in')
@@ -39,15 +39,31 @@ async function inAndOut(app) {
 }
 
 describe('server app', () => {
-  test('Node.js with openid-client', async () => {
-    await inAndOut(start('node', ['app.mjs'], { cwd, env: environment() }))
-    walker('openid-client', npmVersion('openid-client'))('discovery', 'code', 'iss', 'idToken', 'userinfo', 'logout', 'basic')
+  const node = walker('openid-client', npmVersion('openid-client'))
+
+  test('Node.js with openid-client and a secret', async () => {
+    await inAndOut(start('node', ['app.mjs'], guide()))
+    node('discovery', 'code', 'iss', 'idToken', 'userinfo', 'logout', 'basic')
+  })
+
+  test('Node.js with openid-client, a key and pushed requests; signed out elsewhere', async () => {
+    const { cwd, env } = guide()
+    const app = start('node', ['app.mjs'], { cwd, env: { ...env, CLIENT_MODULE: './key.mjs' } })
+    await inAndOut(app, async (page) => {
+      await page.goto('/account')
+      await page.click('form[action="/account/sign-out"] button')
+      await page.waitForURL(/\/signed-out/)
+      // The app is told by the server, a moment later.
+      const others = await page.context().newPage()
+      await app.until(async () => (await others.goto(address())) && (await others.textContent('body')) === 'signed out')
+    })
+    node('privateKeyJwt', 'par', 'backchannel')
   })
 
   test('Python with Authlib and Flask', async () => {
+    const { cwd, env } = guide()
     const { port } = new URL(address())
-    const flask = ['-m', 'flask', '--app', 'app.py', 'run', '--port', port, '--host', 'localhost']
-    await inAndOut(start(`${TARGET}interop/python/bin/python`, flask, { cwd, env: { ...environment(), PYTHONDONTWRITEBYTECODE: '1' } }))
-    walker('Authlib', pythonVersion('authlib'))('discovery', 'code', 'idToken', 'userinfo', 'logout', 'basic')
+    await inAndOut(start('python3', ['-m', 'flask', '--app', 'app.py', 'run', '--host', 'localhost', '--port', port], { cwd, env }))
+    walker('Authlib', pythonVersion('authlib'))('discovery', 'code', 'idToken', 'atHash', 'userinfo', 'logout', 'basic')
   })
 })

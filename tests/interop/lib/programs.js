@@ -46,12 +46,12 @@ export function start(program, args, { env = {}, cwd, input } = {}) {
      * Wait until something holds that this program brings about.
      *
      * @template T
-     * @param {() => T} what
+     * @param {() => T | Promise<T>} what
      */
     async until(what) {
       for (const began = Date.now(); ; ) {
         const over = child.exitCode !== null || child.signalCode !== null
-        const found = what()
+        const found = await what()
         if (found) return found
         if (over || failure || Date.now() - began > PATIENCE) throw new Error(said())
         await new Promise((resolve) => setTimeout(resolve, 20))

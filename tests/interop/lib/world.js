@@ -4,7 +4,7 @@
  * @module
  */
 
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after } from 'node:test'
@@ -17,10 +17,18 @@ import { run } from './programs.js'
 
 /** Where the built programs are. */
 export const TARGET = fileURLToPath(new URL('../../../target/', import.meta.url))
-const PROGRAM = process.env.BRAMA_BIN || `${TARGET}debug/brama`
+export const PROGRAM = process.env.BRAMA_BIN || `${TARGET}debug/brama`
+
+const here = (/** @type {string} */ path) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
 /** Settings of the server that are off unless asked for. */
-const SETTINGS = [].flatMap((setting) => ['--set', setting])
+const SETTINGS = ['registration.mode=token', 'tokens.dpop_nonce=required'].flatMap((setting) => ['--set', setting])
+
+/** What is written goes there; programs of other users read it too. */
+const folder = mkdtempSync(join(tmpdir(), 'brama-interop-'))
+chmodSync(folder, 0o755)
+symlinkSync(here('node_modules'), join(folder, 'node_modules'))
+after(() => rmSync(folder, { recursive: true }))
 
 /**
  * A server and what is to be there before the tests begin.
@@ -68,23 +76,23 @@ function make(tls) {
     })
 
   /**
-   * Run the commands of a guide, in the shell, as they stand in the documentation.
+   * A copy of a guide's folder, where its commands have run in the shell as they stand in the documentation.
    *
    * @param {string} guide a folder of `guides`
    * @param {() => Record<string, string>} [env]
-   * @param {string} [script]
-   * @returns {() => Record<string, string>} the environment afterwards
+   * @param {string[]} [scripts]
+   * @returns {() => { cwd: string, env: Record<string, string> }} where it is, and the environment afterwards
    */
-  const registered = (guide, env = () => ({}), script = 'register.sh') =>
+  const registered = (guide, env = () => ({}), scripts = ['register.sh']) =>
     prepared(async (server) => {
-      const cwd = fileURLToPath(new URL(`../guides/${guide}`, import.meta.url))
-      const here = { BRAMA_DATA_DIR: server.dataDir, BRAMA_PUBLIC_URL: server.url, ISSUER: server.url, ...env() }
-      const all = await run('bash', ['-euo', 'pipefail', '-ac', `source ./${script} >&2; env -0`], {
-        cwd,
-        env: { PATH: `${dirname(PROGRAM)}:${process.env.PATH}`, ...here },
-      })
+      const cwd = join(folder, guide)
+      cpSync(here(`guides/${guide}`), cwd, { recursive: true })
+      const settings = { BRAMA_DATA_DIR: server.dataDir, BRAMA_PUBLIC_URL: server.url, ISSUER: server.url }
+      const path = [dirname(PROGRAM), `${TARGET}interop/python/bin`, process.env.PATH].join(':')
+      const lines = ['{', ...scripts.map((script) => `source ./${script}`), '} >&2', 'env -0']
+      const all = await run('bash', ['-euo', 'pipefail', '-ac', lines.join('\n')], { cwd, env: { PATH: path, ...settings, ...env() } })
       const pair = (/** @type {string} */ text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)]
-      return Object.fromEntries(all.split('\0').filter(Boolean).map(pair))
+      return { cwd, env: Object.fromEntries(all.split('\0').filter(Boolean).map(pair)) }
     })
 
   const world = openWorld({
@@ -110,9 +118,5 @@ function make(tls) {
 export const { prepared, register, registered, world } = make()
 
 /** The server of clients that want https, and the file of the authority that they have to trust. */
-const folder = mkdtempSync(join(tmpdir(), 'brama-interop-'))
-// For programs of other users too.
-chmodSync(folder, 0o755)
-after(() => rmSync(folder, { recursive: true }))
 export const authority = join(folder, 'ca.pem')
 export const secure = make(certificate(authority))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brama_jose::{Algorithm, Jwk, JwkSet, SigningKey, Typ, VerifyingKey};
 use brama_protocol::client::IdTokenAlgorithm;
-use brama_protocol::error::{INTERNAL, Refusal};
+use brama_protocol::error::{ID_TOKEN_KEY, INTERNAL, Refusal};
 use brama_store::signing_key::{KeyState, SigningKeyRecord};
 use brama_store::{SigningKeys, Unavailable};
 
@@ -118,12 +118,12 @@ impl Keyring {
     /// The key that signs a client's ID tokens. TK-11.
     ///
     /// # Errors
-    /// `server_error` when the operator has taken the algorithm away from a client that needs it.
+    /// `unauthorized_client` when the operator has taken the algorithm away from a client that needs it.
     pub fn for_id_tokens(&self, chosen: IdTokenAlgorithm) -> Result<&SigningKey, Refusal> {
         let wanted = algorithm(chosen);
         self.active.iter().find(|key| key.algorithm() == wanted).ok_or_else(|| {
             let detail = format!("no key signs with {wanted}; add it to tokens.signing_algorithms");
-            Refusal::from(&INTERNAL).with_detail(detail)
+            Refusal::from(&ID_TOKEN_KEY).with_detail(detail)
         })
     }
 

@@ -1,10 +1,11 @@
 //! Polling with a device code. RFC 8628 §3.4, §3.5; EP-22.
 
+use brama_protocol::client::Registrar;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::error::{
     AUTHORIZATION_PENDING, DEVICE_DENIED, DEVICE_EXPIRED, DEVICE_SPENT, DEVICE_UNKNOWN, GRANT_DEAD, GRANT_NOT_ALLOWED,
     Refusal, SLOW_DOWN,
 };
-use brama_protocol::client::Registrar;
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::GrantId;
 use brama_protocol::oidc::claims_request::NamedClaims;
@@ -45,7 +46,7 @@ pub(crate) async fn approve(ctx: &Ctx, client: &AuthenticatedClient, poll: Poll)
         DeviceState::Approved(approval) => approval.clone(),
     };
     let resource = target.within(&checked.code().asked.resources)?;
-    let new = grant(ctx, &checked, approval)?;
+    let new = grant(ctx, &checked, approval, sender.binds(client))?;
     match ctx.store.spend_device_code(checked, new, ctx.now).await? {
         SpendDevice::Now(grant) => Ok(Approval::First { grant, resource, nonce: None, delivery: sender.delivery }),
         SpendDevice::Already => Err(refused(&DEVICE_SPENT)),
@@ -63,7 +64,12 @@ async fn pending(ctx: &Ctx, checked: &CheckedDeviceCode) -> Result<&'static bram
 
 /// What the device gets. The session is that of another browser, in which somebody allowed it: signing out there says
 /// nothing about the device, so the grant outlives it. It ends by its own time, by revocation, and with the account's epoch.
-fn grant(ctx: &Ctx, checked: &CheckedDeviceCode, approval: DeviceApproval) -> Result<NewGrant, Refusal> {
+fn grant(
+    ctx: &Ctx,
+    checked: &CheckedDeviceCode,
+    approval: DeviceApproval,
+    jkt: Option<JwkThumbprint>,
+) -> Result<NewGrant, Refusal> {
     let asked = &checked.code().asked;
     Ok(NewGrant {
         id: GrantId::new(ctx.now, ctx.random()?),
@@ -76,7 +82,7 @@ fn grant(ctx: &Ctx, checked: &CheckedDeviceCode, approval: DeviceApproval) -> Re
         claims: NamedClaims::default(),
         authentication: approval.authentication,
         offline: true,
-        jkt: None,
+        jkt,
         expires_at: ctx.after(ctx.settings.tokens.refresh)?,
     })
 }

@@ -21,13 +21,14 @@ async function call(url) {
   const nonce = answer.headers.get('DPoP-Nonce')
   return answer.status === 401 && nonce ? send(nonce) : answer
 }
+const me = async () => (await call((await manager.metadataService.getMetadata()).userinfo_endpoint)).json()
 
 const show = (id, text) => (document.getElementById(id).textContent = text)
 const on = (id, act) => document.getElementById(id).addEventListener('click', () => act().catch((error) => show('answer', error.message)))
 on('sign-in', () => manager.signinRedirect())
 on('refresh', () => manager.signinSilent())
 on('sign-out', () => manager.signoutRedirect())
-on('call', async () => show('answer', await (await call(`${issuer}/api/protected-resource`)).text()))
+on('call', async () => show('answer', await (await call(`${location.origin}/api/hello`)).text()))
 manager.events.addUserLoaded((user) => show('answer', `token until ${new Date(user.expires_at * 1000).toISOString()}`))
 
 if (location.pathname === '/callback') {
@@ -35,4 +36,4 @@ if (location.pathname === '/callback') {
   history.replaceState(null, '', '/')
 }
 const user = await manager.getUser()
-show('who', user ? `signed in as ${user.profile.preferred_username}` : 'signed out')
+show('who', user ? `signed in as ${(await me()).preferred_username}` : 'signed out')

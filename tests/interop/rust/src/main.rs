@@ -72,7 +72,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
             }
             keep(tokens.refresh_token().ok_or("no refresh token")?)?;
-            println!("Signed in as {}", claims.preferred_username().map_or("nobody", |name| name.as_str()));
+            let subject = Some(claims.subject().clone());
+            let me: CoreUserInfoClaims = client.user_info(tokens.access_token().clone(), subject)?.request(&http)?;
+            println!("Signed in as {}", me.preferred_username().map_or("nobody", |name| name.as_str()));
         }
         Some("whoami") => {
             let tokens = client.exchange_refresh_token(&kept()?)?.request(&http)?;
