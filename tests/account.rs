@@ -150,7 +150,8 @@ async fn az21_apps_with_access_are_listed_with_what_they_may_do() {
     assert_eq!(shop.refresh(&server, &tokens.refresh).await.status, 200);
     browser.sign_in_for(&RelyingParty::cli()).await;
     let page = browser.step(None, "/account/apps").await.expect(200);
-    for text in ["<bdi>Крамниця</bdi>", "<bdi>shop.example.net</bdi>", "see your email address", "2026-06-01T08:00:00Z"] {
+    for text in ["<bdi>Крамниця</bdi>", "<bdi>shop.example.net</bdi>", "see your email address", "2026-06-01T08:00:00Z"]
+    {
         assert!(page.text().contains(text), "{text}: {page}");
     }
     assert!(!page.text().contains("value=\"cli\""), "nothing was redeemed for it, and nothing is remembered: {page}");

@@ -137,7 +137,7 @@ async fn ep23_device04_the_complete_uri_still_demands_confirmation() {
     let page = browser.visit(&format!("/device?user_code={}", tv.user_code)).await.page();
     assert!(!page.text().contains("Кіно"), "nothing is told to strangers");
     let page = sign_in(&mut browser, page, seeds::OLENA).await;
-    let form = html::form(page.text(), "/device").expect("the field");
+    let form = html::form(page.text(), "/device").unwrap();
     assert_eq!(form.fields["user_code"], tv.user_code);
     assert_eq!(tv.poll(&server).await.expect_error(400, "authorization_pending").status, 400);
     let page = browser.submit(&form, &[]).await.page();
@@ -160,14 +160,15 @@ async fn ep23_the_sign_in_is_fresher_than_the_request() {
     let tv = Tv::begin(&server, &[]).await;
     server.clock.advance_seconds(1);
     let page = browser.visit("/device").await.page();
-    let form = html::form(page.text(), "/device").expect("signed in already");
+    let form = html::form(page.text(), "/device").unwrap();
     let page = browser.submit(&form, &[("user_code", &tv.user_code)]).await.page();
     let again = html::form(page.text(), "/sign-in").unwrap_or_else(|| panic!("no sign-in: {page}"));
     assert!(page.text().contains("Confirm that it is you") && !page.text().contains("Кіно"), "{page}");
     // Going round it leads back to it, by either method.
     let address = format!("/device/confirm?user_code={}", tv.user_code);
     assert!(!is_question(&browser.visit(&address).await.page()));
-    let posted = browser.post_form(server.issuer(), &address, &[("user_code", &tv.user_code), ("decision", "allow")]).await;
+    let posted =
+        browser.post_form(server.issuer(), &address, &[("user_code", &tv.user_code), ("decision", "allow")]).await;
     assert_eq!((posted.status.as_u16(), posted.location()), (303, &*format!("/sign-in?tx=device.{}", tv.user_code)));
     assert_eq!(tv.poll(&server).await.expect_error(400, "authorization_pending").status, 400);
     let page = browser.submit(&again, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.page();
@@ -291,7 +292,9 @@ async fn ep21_a_page_that_is_no_dead_end() {
     assert!(empty.text().contains("Enter the code"), "{empty}");
     let wrong = browser.submit(&entry, &[("user_code", "<b>x</b>")]).await.page();
     assert!(wrong.text().contains("&#60;b&#62;x") || wrong.text().contains("&lt;b&gt;x"), "{wrong}");
-    assert!(matches!(browser.visit("/device/confirm").await, Landing::Page(page) if html::form(page.text(), "/device").is_some()));
+    assert!(
+        matches!(browser.visit("/device/confirm").await, Landing::Page(page) if html::form(page.text(), "/device").is_some())
+    );
 }
 
 /// Consent for a device is never remembered: each device is asked about.

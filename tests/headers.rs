@@ -49,7 +49,7 @@ fn page_head(reply: &Reply, extra: &[&str]) -> (String, String) {
 }
 
 #[tokio::test]
-async fn wh1_to_wh10_pages() {
+async fn wh1_to_wh10_az17_az19_pages() {
     let server = TestServer::start().await;
     let tx = "set-cookie: __Host-brama_tx=…; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=1800";
     let (found, wanted) = page_head(&Browser::new(&server).step(None, "/sign-in").await.expect(200), &[tx]);

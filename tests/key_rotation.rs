@@ -189,3 +189,13 @@ async fn tk12_an_algorithm_without_a_key_issues_nothing() {
     let answer = browser.sign_in_for(&shop).await;
     let _ = shop.redeem(&server, answer.code()).await.expect_error(400, "unauthorized_client");
 }
+
+#[tokio::test]
+async fn tk10_access_tokens_are_signed_by_the_first_algorithm_whichever_it_is() {
+    for first in ["RS256", "PS256", "EdDSA", "ES256"] {
+        let server = TestServer::with(|options| options.settings.signing_algorithms = vec![first]).await;
+        let token = token(&server).await;
+        assert_eq!(tokens::peek(&token).0["alg"], first);
+        assert_eq!(tokens::verify(&server, &token, Typ::AccessToken).await["sub"], seeds::ROBOT);
+    }
+}

@@ -88,9 +88,9 @@ async fn ssrf03_lo12_a_logout_token_is_not_posted_into_the_network_of_the_server
         };
         let mut browser = Browser::new(&server);
         let code = browser.sign_in_for(&app).await;
-        app.redeem(&server, code.code()).await.expect(200);
+        let _ = app.redeem(&server, code.code()).await.expect(200);
         let page = browser.visit("/oauth2/logout").await.page();
-        browser.submit_step(&html::form(page.text(), "/sign-out").unwrap(), &[]).await.expect(303);
+        let _ = browser.submit_step(&html::form(page.text(), "/sign-out").unwrap(), &[]).await.expect(303);
         assert_eq!(server.tell_apps().await, Round { again: 1, ..Round::default() }, "{uri}");
         let told = server.store.logouts_to(&id.parse().unwrap(), 1).await.unwrap().remove(0);
         assert!(matches!(told.state, DeliveryState::Waiting { .. }), "{told:?}");

@@ -13,7 +13,7 @@ fn refused(reply: &Reply, status: u16, error: &str) {
 }
 
 #[tokio::test]
-async fn a4_a_right_password_is_answered_with_a_token_and_two_cookies() {
+async fn a4_bb1_a_right_password_is_answered_with_a_token_and_two_cookies() {
     let server = TestServer::start().await;
     let mut browser = Browser::new(&server);
     let reply = browser.log_in(seeds::OLENA, seeds::PASSWORD).await.expect(200);
@@ -51,7 +51,7 @@ async fn a1_the_token_of_scheme_a_is_one_that_scheme_b_would_issue() {
 }
 
 #[tokio::test]
-async fn a4_a_wrong_password_gets_nothing() {
+async fn a4_bb13_a_wrong_password_gets_nothing() {
     let server = TestServer::start().await;
     let mut browser = Browser::new(&server);
     let reply = browser.log_in(seeds::OLENA, "not the password").await;
@@ -63,7 +63,7 @@ async fn a4_a_wrong_password_gets_nothing() {
 }
 
 #[tokio::test]
-async fn bb10_only_first_party_clients_from_their_own_origins() {
+async fn bb10_bb2_only_first_party_clients_from_their_own_origins() {
     let server = TestServer::start().await;
     let login = |client: Option<&str>| {
         let mut body = json!({"username": seeds::OLENA, "password": seeds::PASSWORD});

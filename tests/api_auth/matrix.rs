@@ -151,7 +151,7 @@ macro_rules! endpoints {
             }
 
             #[tokio::test]
-            async fn bb7_bb12_admits_its_own() {
+            async fn bb3_bb7_bb12_admits_its_own() {
                 super::admits_its_own(&super::ENDPOINTS[$index]).await;
             }
         }

@@ -166,7 +166,7 @@ async fn se8_idleness_ends_the_pages_memory_of_a_person_and_a_refresh_keeps_it()
 }
 
 #[tokio::test]
-async fn a2_the_life_of_both_tokens_is_configurable() {
+async fn a2_tk8_the_life_of_both_tokens_is_configurable() {
     let server = TestServer::with(|options| {
         options.settings.tokens.access = jiff::SignedDuration::from_mins(5);
         options.settings.tokens.refresh = jiff::SignedDuration::from_hours(2);

@@ -81,6 +81,63 @@ test('deny is as easy as allow and says access_denied', async () => {
   assert.equal(back.get('code'), null)
 })
 
+for (const javaScriptEnabled of [true, false]) {
+  test(`AZ-32 form_post ${javaScriptEnabled ? 'goes by itself' : 'by a button'}, hostile state included`, async () => {
+    shop.forget()
+    const page = await (await world.profile({ javaScriptEnabled })).newPage()
+    const state = '"><script>document.title="bad"</script>&+%20 стан'
+    const { url, verifier } = authorizationRequest(world.server.url, {
+      client: 'shop',
+      redirectUri: `${shop.origin}/callback`,
+      extra: { response_mode: 'form_post', prompt: 'consent', state },
+    })
+    await page.goto(url)
+    await fillSignIn(page, world.server.user)
+    await page.waitForURL(/\/consent\?/)
+    await page.click('button[value=allow]')
+    if (!javaScriptEnabled) {
+      await page.waitForSelector('#respond')
+      assert.equal(shop.visits('/callback').length, 0, 'nothing goes without the button')
+      await page.click('#respond button')
+    }
+    await page.waitForURL(`${shop.origin}/callback`)
+    const [visit] = shop.visits('/callback')
+    assert.equal(visit.method, 'POST')
+    assert.deepEqual([...visit.form.keys()].sort(), ['code', 'iss', 'state'])
+    assert.equal(visit.form.get('state'), state)
+    assert.equal(visit.form.get('iss'), world.server.url)
+    assert.equal(visit.headers.referer, undefined, 'WH-7')
+    const form = {
+      grant_type: 'authorization_code',
+      client_id: 'shop',
+      code: visit.form.get('code') ?? '',
+      code_verifier: verifier,
+    }
+    const answer = await fetch(`${world.server.url}/oauth2/token`, { method: 'POST', body: new URLSearchParams(form) })
+    assert.equal(answer.status, 200)
+  })
+}
+
+test('part of it can be allowed, and an account be chosen, without scripts', async () => {
+  const page = await (await plain()).newPage()
+  const ask = (extra) =>
+    authorizationRequest(world.server.url, { client: 'shop', redirectUri: `${shop.origin}/callback`, extra }).url
+  await page.goto(ask({ prompt: 'consent' }))
+  await fillSignIn(page, world.server.user)
+  await page.waitForURL(/\/consent\?/)
+  await page.click('summary')
+  await page.check('input[name=scope][value=profile]')
+  await page.click('button[value=allow_chosen]')
+  assert.ok((await arrived(page)).get('code'))
+  await page.goto(ask({ prompt: 'select_account consent' }))
+  await page.waitForSelector('form[action="/select-account"]')
+  await page.click('button[value=continue]')
+  await page.waitForURL(/\/consent\?/)
+  await page.goto(ask({ prompt: 'select_account' }))
+  await page.click('button[value=sign_out]')
+  await page.waitForURL(/\/sign-in\?/)
+})
+
 test('G1 the language changes by a button, stays, and the sign-in goes on', async () => {
   const profile = await plain()
   const page = await profile.newPage()

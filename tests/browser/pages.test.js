@@ -23,6 +23,7 @@ const world = openWorld({
       'redirect-uri': `${shop.origin}/callback`,
       scope: 'openid profile email offline_access',
     })
+    await server.addClient('tv', 'device', { scope: 'openid profile offline_access' })
   },
 })
 
@@ -41,6 +42,29 @@ async function atAccount(page) {
   await page.goto('/sign-in')
   await fillSignIn(page, world.server.user)
   await page.waitForURL(/\/account/)
+}
+
+/**
+ * A device asks for a code, and somebody opens the page with it, typed by a link.
+ *
+ * @param {Page} page
+ */
+async function atDevice(page) {
+  const answer = await fetch(`${world.server.url}/oauth2/device_authorization`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: 'tv', scope: 'openid profile offline_access' }),
+  })
+  const { verification_uri_complete: address } = await answer.json()
+  await page.goto(address)
+  await fillSignIn(page, world.server.user)
+  await page.waitForSelector('#user_code')
+}
+
+/** @param {Page} page */
+async function atDeviceQuestion(page) {
+  await atDevice(page)
+  await page.click('form[action="/device"] button[type=submit]')
+  await page.waitForSelector('#shown-code')
 }
 
 /** How to get to each page. @type {Record<string, (page: Page) => Promise<unknown>>} */
@@ -77,6 +101,37 @@ const PAGES = {
     await fillSignIn(page, world.server.user)
     await page.waitForURL(/\/consent\?/)
   },
+  'consent with nothing chosen': async (page) => {
+    await page.goto(shopRequest({ prompt: 'consent' }))
+    await fillSignIn(page, world.server.user)
+    await page.click('summary')
+    await page.click('button[value=allow_chosen]')
+    await page.waitForURL(/chosen=nothing/)
+  },
+  'choose an account': async (page) => {
+    await atAccount(page)
+    await page.goto(shopRequest({ prompt: 'select_account' }))
+    await page.waitForSelector('form[action="/select-account"]')
+  },
+  'form post': async (page) => {
+    // The app takes the form and shows nothing: the page stays.
+    await page.route(`${shop.origin}/**`, (route) => route.fulfill({ status: 204 }))
+    await page.goto(shopRequest({ prompt: 'none', response_mode: 'form_post' }), { waitUntil: 'commit' })
+    await page.waitForSelector('#respond')
+  },
+  device: atDevice,
+  'device with a wrong code': async (page) => {
+    await atDevice(page)
+    await page.fill('#user_code', 'BCDF-GHJK')
+    await page.click('form[action="/device"] button[type=submit]')
+    await page.waitForSelector('#problem')
+  },
+  'device, the question': atDeviceQuestion,
+  'device, connected': async (page) => {
+    await atDeviceQuestion(page)
+    await page.click('button[value=allow]')
+    await page.waitForURL(/done=allowed/)
+  },
   'sign-out, asked by an app': async (page) => {
     await atAccount(page)
     await page.goto('/oauth2/logout?client_id=shop')
@@ -88,6 +143,11 @@ const PAGES = {
     page.goto('/oauth2/authorize?client_id=shop&redirect_uri=https://evil.example&response_type=code'),
   'not found': (page) => page.goto('/no/such/page'),
   account: atAccount,
+  'apps with access': async (page) => {
+    await signInAtDemo(page, world.server.user)
+    await page.goto('/account/apps')
+    await page.waitForSelector('form[action="/account/apps/withdraw"]')
+  },
   'demo, signed out': async (page) => {
     await page.goto('/demo')
     await atDemo(page, 'signed-out')
@@ -142,7 +202,8 @@ for (const [locale, colorScheme] of /** @type {const} */ ([
         assert.deepEqual(noise, [])
         assert.deepEqual(
           [...origins].filter((origin) => origin !== world.server.url && /^http/.test(origin)),
-          [],
+          // The one page that is made to send something to an app.
+          name === 'form post' ? [shop.origin] : [],
         )
       })
     }

@@ -205,7 +205,7 @@ async fn az1_se2_a_form_of_another_site_is_answered_by_our_own_page() {
 }
 
 #[tokio::test]
-async fn az16_wh3_every_step_after_the_password_is_303() {
+async fn az16_az18_wh3_every_step_after_the_password_is_303() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     let mut browser = Browser::new(&server);
@@ -339,7 +339,8 @@ async fn rfc8707_tk3_te29_several_resources_and_a_token_for_one_of_them() {
     let resources = ["https://a.example", "https://b.example/v1", "https://c.example"].map(str::to_owned).to_vec();
     seeds::put_client(&server, Client { resources, ..record.client.clone() }).await;
     let mut browser = Browser::new(&server);
-    let asked = [("resource", "https://b.example/v1"), ("resource", "HTTPS://A.example/"), ("resource", "https://a.example")];
+    let asked =
+        [("resource", "https://b.example/v1"), ("resource", "HTTPS://A.example/"), ("resource", "https://a.example")];
     let page = browser.authorize(&shop, &asked).await.page();
     let form = html::form(page.text(), "/sign-in").unwrap();
     let page = browser.submit(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await.page();
@@ -349,7 +350,10 @@ async fn rfc8707_tk3_te29_several_resources_and_a_token_for_one_of_them() {
     let landing = brama_testkit::Landing::Page(page);
     let answer = browser.complete(landing).await;
     // One that was not asked for, or two at once: the code is not lost.
-    for wrong in [&[("resource", "https://c.example")][..], &[("resource", "https://a.example"), ("resource", "https://b.example/v1")]] {
+    for wrong in [
+        &[("resource", "https://c.example")][..],
+        &[("resource", "https://a.example"), ("resource", "https://b.example/v1")],
+    ] {
         let reply = shop.redeem_with(&server, answer.code(), wrong).await;
         assert_eq!(reply.expect_error(400, "invalid_target").status, 400);
     }
@@ -357,7 +361,11 @@ async fn rfc8707_tk3_te29_several_resources_and_a_token_for_one_of_them() {
     let aud = |reply: &brama_testkit::Reply| tokens::peek(&reply.member("access_token")).1["aud"].clone();
     assert_eq!(aud(&tokens), "https://a.example");
     let refresh = tokens.member("refresh_token");
-    for (named, wanted) in [("https://b.example/v1", "https://b.example/v1"), ("", "https://b.example/v1"), ("https://a.example", "https://a.example")] {
+    for (named, wanted) in [
+        ("https://b.example/v1", "https://b.example/v1"),
+        ("", "https://b.example/v1"),
+        ("https://a.example", "https://a.example"),
+    ] {
         let reply = shop.refresh_with(&server, &refresh, &[("resource", named)]).await.expect(200);
         assert_eq!(aud(&reply), wanted, "{named}");
     }
@@ -365,7 +373,9 @@ async fn rfc8707_tk3_te29_several_resources_and_a_token_for_one_of_them() {
     assert_eq!(reply.expect_error(400, "invalid_target").status, 400);
     // AZ-22: consent was for these resources, not for another one.
     let silent = |resource| [("prompt", "none"), ("resource", resource)];
-    assert!(Answer::parse(&browser.authorize(&shop, &silent("https://a.example")).await.outside()).get("code").is_some());
+    assert!(
+        Answer::parse(&browser.authorize(&shop, &silent("https://a.example")).await.outside()).get("code").is_some()
+    );
     let answer = Answer::parse(&browser.authorize(&shop, &silent("https://c.example")).await.outside());
     assert_eq!(answer.error(), "consent_required");
 }
@@ -427,7 +437,12 @@ async fn az13_a_self_registered_client_redirects_nobody_unasked() {
 async fn az_request_uri_causes_no_request_of_ours() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
-    for uri in ["https://internal/", "http://169.254.169.254/latest/meta-data/", "file:///etc/passwd", "https://shop.example.net/r"] {
+    for uri in [
+        "https://internal/",
+        "http://169.254.169.254/latest/meta-data/",
+        "file:///etc/passwd",
+        "https://shop.example.net/r",
+    ] {
         let answer = Answer::parse(&Browser::new(&server).authorize(&shop, &[("request_uri", uri)]).await.outside());
         assert_eq!(answer.error(), "request_uri_not_supported");
         let bad = [("request_uri", uri), ("redirect_uri", "https://evil.example/")];

@@ -30,7 +30,11 @@ async fn what_is_no_claims_request_goes_back_as_invalid_request() {
     let shop = RelyingParty::shop();
     let long = format!("{{\"x\":\"{}\"}}", "a".repeat(5000));
     for wrong in ["x", "[]", "1", "{", "{\"userinfo\":[]}", "{\"id_token\":{\"email\":1}}", &long] {
-        assert_eq!(error(Browser::new(&server).authorize(&shop, &[("claims", wrong)]).await), "invalid_request", "{wrong}");
+        assert_eq!(
+            error(Browser::new(&server).authorize(&shop, &[("claims", wrong)]).await),
+            "invalid_request",
+            "{wrong}"
+        );
     }
     let twice = [("claims", "{}"), ("claims", "{}")];
     assert_eq!(error(Browser::new(&server).authorize(&shop, &twice).await), "invalid_request");

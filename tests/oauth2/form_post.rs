@@ -43,7 +43,9 @@ async fn az32_a_code_is_posted_with_state_and_iss() {
 async fn az32_errors_are_posted_too_and_hostile_state_stays_text() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
-    for state in ["\"><script>alert(1)</script>", "' onfocus=alert(1) autofocus='", "</form><form action=x>", "&quot;стан"] {
+    for state in
+        ["\"><script>alert(1)</script>", "' onfocus=alert(1) autofocus='", "</form><form action=x>", "&quot;стан"]
+    {
         for (change, error) in [
             (("prompt", "none"), "login_required"),
             (("scope", "admin"), "invalid_scope"),
@@ -74,8 +76,7 @@ async fn az31_what_is_not_offered_is_refused_in_the_default_mode() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     for mode in ["fragment", "jwt", "form_post.jwt", "query.jwt", "web_message", "none", "FORM_POST", "form_post "] {
-        let answer =
-            Answer::parse(&Browser::new(&server).authorize(&shop, &[("response_mode", mode)]).await.outside());
+        let answer = Answer::parse(&Browser::new(&server).authorize(&shop, &[("response_mode", mode)]).await.outside());
         assert_eq!((answer.error(), answer.get("state")), ("invalid_request", Some(shop.state.as_str())), "{mode}");
     }
     // One that came twice is none.
@@ -124,11 +125,8 @@ async fn az32_a_registered_query_is_part_of_the_address() {
         ..seeds::client("query", ClientType::Browser)
     };
     seeds::put_client(&server, client).await;
-    let app = RelyingParty {
-        client_id: "query".to_owned(),
-        redirect_uri: with_query.to_owned(),
-        ..RelyingParty::foreign()
-    };
+    let app =
+        RelyingParty { client_id: "query".to_owned(), redirect_uri: with_query.to_owned(), ..RelyingParty::foreign() };
     let page = Browser::new(&server).authorize(&app, &[FORM_POST, ("prompt", "none")]).await.page();
     assert_eq!(Answer::posted(page.text()).url, with_query);
 }

@@ -17,7 +17,7 @@ async fn id_token_of<'s>(server: &'s TestServer, name: &str) -> (Browser<'s>, St
 }
 
 #[tokio::test]
-async fn a_hint_names_who_has_to_be_signed_in() {
+async fn tk13_a_hint_names_who_has_to_be_signed_in() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     let (mut olena, of_olena) = id_token_of(&server, seeds::OLENA).await;

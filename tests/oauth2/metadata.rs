@@ -7,16 +7,12 @@ use serde_json::json;
 const METHODS: [&str; 4] = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"];
 const CONFIDENTIAL: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 const ASSERTIONS: &[&str] = brama_protocol::client_assertion::ALGORITHMS;
-const GRANTS: [&str; 4] = [
-    "authorization_code",
-    "refresh_token",
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:device_code",
-];
+const GRANTS: [&str; 4] =
+    ["authorization_code", "refresh_token", "client_credentials", "urn:ietf:params:oauth:grant-type:device_code"];
 const DOCUMENTS: [&str; 2] = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"];
 
 #[tokio::test]
-async fn ep50_both_documents_say_exactly_what_works() {
+async fn ep50_az26_both_documents_say_exactly_what_works() {
     for issuer in ["https://id.example.com", "http://localhost:8420"] {
         let server = TestServer::with(|options| options.issuer(issuer)).await;
         for path in DOCUMENTS {

@@ -141,7 +141,10 @@ async fn ep4_a_request_uri_is_its_clients_and_rules_over_what_comes_beside_it() 
         short(&shop, PREFIX),
         short(&shop, &format!("{PREFIX}{}", "A".repeat(43))),
         // A redirect URI beside it is trusted no more for that.
-        format!("{}&redirect_uri=https%3A%2F%2Fshop.example.net%2Fcb&response_type=code", short(&shop, &format!("{uri}x"))),
+        format!(
+            "{}&redirect_uri=https%3A%2F%2Fshop.example.net%2Fcb&response_type=code",
+            short(&shop, &format!("{uri}x"))
+        ),
     ] {
         assert_refused(&mut browser, &target).await;
     }

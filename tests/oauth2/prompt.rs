@@ -249,7 +249,7 @@ async fn az20_an_account_is_chosen_by_our_own_form_alone() {
         for decision in ["continue", "sign_out"] {
             let mut changed = form.clone();
             changed.fields.insert("csrf".to_owned(), csrf.to_owned());
-            browser.submit_step(&changed, &[("decision", decision)]).await.expect(403);
+            let _ = browser.submit_step(&changed, &[("decision", decision)]).await.expect(403);
         }
     }
     let fields = [("tx", form.fields["tx"].as_str()), ("csrf", &form.fields["csrf"]), ("decision", "continue")];

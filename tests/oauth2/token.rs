@@ -24,7 +24,7 @@ fn assert_refused(reply: &Reply, error: &str) {
 }
 
 #[tokio::test]
-async fn b5_b6_a_code_and_its_verifier_are_answered_with_tokens() {
+async fn b5_b6_te40_a_code_and_its_verifier_are_answered_with_tokens() {
     let server = TestServer::with(|options| options.storage = Storage::Disk).await;
     let shop = RelyingParty::shop();
     let code = code(&server, &shop).await;
@@ -198,7 +198,7 @@ async fn te1_only_a_form_by_post_and_nothing_from_the_query() {
 }
 
 #[tokio::test]
-async fn tk1_to_tk5_the_access_token() {
+async fn tk1_tk2_tk4_tk5_the_access_token() {
     let server = TestServer::start().await;
     let shop = RelyingParty::shop();
     let sent = signed_in_to(&server, &shop).await;

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask test [--quick]      format, lints, all tests, generated pages, tidiness; --quick leaves the browser out
+cargo xtask test interop        the clients of others only: libraries, Apache, oidc-agent
 cargo xtask generate [--check]  write the generated pages below docs/reference; --check only compares
 cargo xtask tidy                links, paths, names and arrows of the tree
 cargo xtask bench [--help]      how fast the server is, beside how fast this machine could be; minutes on a quiet machine";
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let done = match arguments.as_slice() {
         ["test"] => test::all(test::Extent::Full),
         ["test", "--quick"] => test::all(test::Extent::Quick),
+        ["test", "interop"] => test::all(test::Extent::Clients),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["tidy"] => tidy::all(),

@@ -18,16 +18,27 @@ const DATABASE: &str = "BRAMA_TEST_DATABASE";
 pub(crate) enum Extent {
     /// All of it.
     Full,
-    /// Without the browser.
+    /// Without the browser, and so without the clients of others.
     Quick,
+    /// Only the clients of others.
+    Clients,
 }
 
 /// Run all steps; stop at the first that fails.
 pub(crate) fn all(extent: Extent) -> Result<(), String> {
-    let browser = (extent == Extent::Full).then_some(Need::Chromium);
-    tools::provide(
-        &[&[Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node][..], browser.as_slice()].concat(),
-    )?;
+    let ours = [Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node];
+    let clients = [Need::Node, Need::Chromium, Need::Python, Need::Apache, Need::OidcAgent];
+    tools::provide(&match extent {
+        Extent::Quick => ours.to_vec(),
+        Extent::Full => [&ours[..], &clients].concat(),
+        Extent::Clients => clients.to_vec(),
+    })?;
+    if extent == Extent::Clients {
+        let browser = install("browser: packages", "tests/browser");
+        let build = Step::new("build", "cargo", &["build", "--package", "brama"]);
+        let api = Step::new("build: api", "cargo", &["build", "--package", "brama-guard", "--example", "api"]);
+        return run([build, api, browser].into_iter().chain(interop()));
+    }
     let vectors = vectors()?;
 
     tidy::all()?;
@@ -38,7 +49,13 @@ pub(crate) fn all(extent: Extent) -> Result<(), String> {
     steps.extend(sdk());
     if extent == Extent::Full {
         steps.extend(in_browser(&postgres));
+        steps.extend(interop());
     }
+    run(steps)
+}
+
+/// One after the other, up to the first that fails.
+fn run(steps: impl IntoIterator<Item = Step>) -> Result<(), String> {
     let mut done = Vec::new();
     for step in steps {
         done.push(step.measure());
@@ -102,19 +119,38 @@ fn sdk() -> Vec<Step> {
 }
 
 fn in_browser(postgres: &str) -> Vec<Step> {
-    let test = |name, database| {
-        let mut test = Step::new(name, "npm", &["test", "--silent"]).folder("tests/browser");
-        // The tests look for the program below the tree's own `target`.
-        if let (Some(target), None) = (std::env::var_os("CARGO_TARGET_DIR"), std::env::var_os("BRAMA_BIN")) {
-            test = test.env("BRAMA_BIN", root().join(target).join("debug/brama").to_string_lossy());
-        }
-        test.env(CLUSTER, postgres).env(DATABASE, database)
-    };
+    let test = |name, database| with_program(name, "tests/browser").env(CLUSTER, postgres).env(DATABASE, database);
     vec![
         install("browser: packages", "tests/browser"),
         test("browser: test", "sqlite"),
         test("PostgreSQL: browser", "postgres"),
     ]
+}
+
+/// Clients that we did not write, each against the program as it was built. What they need goes below `target/interop`.
+fn interop() -> Vec<Step> {
+    let at = |path: &str| root().join("target/interop").join(path).to_string_lossy().into_owned();
+    let (python, rust) = (at("python"), at(""));
+    let requirements =
+        ["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", "python/requirements.txt"];
+    vec![
+        install("interop: packages", "tests/interop"),
+        Step::new("interop: venv", "python3", &["-m", "venv", &python]),
+        Step::new("interop: Python", &at("python/bin/python"), &requirements).folder("tests/interop"),
+        Step::new("interop: Rust", "cargo", &["build", "--quiet", "--locked", "--target-dir", &rust])
+            .folder("tests/interop/rust")
+            .env("CARGO_PROFILE_DEV_DEBUG", "false"),
+        with_program("interop: test", "tests/interop"),
+    ]
+}
+
+/// Tests of npm. They look for the program below the tree's own `target`.
+fn with_program(name: &'static str, folder: &str) -> Step {
+    let test = Step::new(name, "npm", &["test", "--silent"]).folder(folder);
+    match (std::env::var_os("CARGO_TARGET_DIR"), std::env::var_os("BRAMA_BIN")) {
+        (Some(target), None) => test.env("BRAMA_BIN", root().join(target).join("debug/brama").to_string_lossy()),
+        _ => test,
+    }
 }
 
 fn install(name: &'static str, folder: &str) -> Step {

@@ -28,6 +28,12 @@ pub(crate) enum Need {
     Strace,
     /// A browser and letters to draw with.
     Chromium,
+    /// Python with its virtual environments, for a client library.
+    Python,
+    /// A web server with a client in it, and what makes a certificate for the server that it trusts.
+    Apache,
+    /// A client for command lines; `jq`, which guides use, comes along.
+    OidcAgent,
 }
 
 impl Need {
@@ -39,6 +45,9 @@ impl Need {
             Self::Postgres => "to run every test on the second database too",
             Self::Strace => "to record what reaches the disk, for the test of power losses",
             Self::Chromium => "to try the pages and the SDK in a real browser",
+            Self::Python => "to sign in with a client library of Python",
+            Self::Apache => "to sign in with mod_auth_openidc",
+            Self::OidcAgent => "to sign in with oidc-agent",
         }
     }
 
@@ -50,6 +59,13 @@ impl Need {
             Self::Postgres => postgres_programs().is_some(),
             Self::Strace => answers("strace", &["--version"]),
             Self::Chromium => chromium().is_some(),
+            Self::Python => answers("python3", &["-c", "import ensurepip, venv"]),
+            Self::Apache => {
+                Path::new("/usr/lib/apache2/modules/mod_auth_openidc.so").is_file()
+                    && answers("/usr/sbin/apache2", &["-v"])
+                    && answers("openssl", &["version"])
+            }
+            Self::OidcAgent => answers("oidc-agent", &["--version"]) && answers("jq", &["--version"]),
         }
     }
 
@@ -63,6 +79,9 @@ impl Need {
             Self::Postgres => packages(&["postgresql"]),
             Self::Strace => packages(&["strace"]),
             Self::Chromium => packages(&["chromium", "fonts-dejavu-core"]),
+            Self::Python => packages(&["python3", "python3-venv"]),
+            Self::Apache => packages(&["apache2", "libapache2-mod-auth-openidc", "openssl"]),
+            Self::OidcAgent => packages(&["oidc-agent-cli", "jq"]),
         }
     }
 }
@@ -93,7 +112,8 @@ pub(crate) fn provide(needs: &[Need]) -> Result<(), String> {
 
 fn packages(names: &[&str]) -> Vec<Step> {
     let install = [&["install", "--yes", "--no-install-recommends"][..], names].concat();
-    let fix = "as root: apt-get update && apt-get install chromium fonts-dejavu-core nodejs npm postgresql strace; on other systems \
+    let fix = "as root: apt-get update && apt-get install apache2 chromium fonts-dejavu-core jq libapache2-mod-auth-openidc nodejs npm \
+        oidc-agent-cli openssl postgresql python3 python3-venv strace; clients of Debian are tried on Debian only; on other systems \
         install Chromium (BRAMA_CHROMIUM names its program), Node.js 20 or newer with npm, PostgreSQL 14 or newer \
         (BRAMA_POSTGRES_BIN names the folder of initdb) and strace";
     [&["update"][..], &install]

@@ -6,17 +6,20 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use brama_protocol::explain::Explanation;
 
 /// Path from the top of the tree, and what makes the text.
 type Page = (&'static str, fn() -> String);
 
+mod standards;
+
 const PAGES: &[Page] = &[
     ("docs/reference/configuration.md", brama_config::reference_markdown),
     ("docs/reference/brama.schema.json", configuration_schema),
     ("docs/reference/errors.md", errors),
+    ("docs/reference/standards.md", standards_page),
 ];
 
 fn configuration_schema() -> String {
@@ -44,9 +47,18 @@ fn errors() -> String {
     rows.sort_by_key(|row| row.id);
     for row in &rows {
         let description = row.description.replace('|', "\\|");
-        _ = writeln!(page, "| [{0}](#{1}) | `{2}` | {3} | {description} |", row.id, row.id.to_lowercase(), row.error, row.status);
+        _ = writeln!(
+            page,
+            "| [{0}](#{1}) | `{2}` | {3} | {description} |",
+            row.id,
+            row.id.to_lowercase(),
+            row.error,
+            row.status
+        );
     }
-    page.push_str("\n## Causes and remedies\n\n`brama explain CODE` says the same in the terminal, for codes of commands too.\n");
+    page.push_str(
+        "\n## Causes and remedies\n\n`brama explain CODE` says the same in the terminal, for codes of commands too.\n",
+    );
     for row in rows {
         if let Some(Explanation { why, fix, .. }) = brama_protocol::explain::of(row.id) {
             _ = write!(page, "\n### {}\n\n{}.\n\n- Why: {why}\n- Fix: {fix}\n", row.id, row.description);
@@ -55,10 +67,25 @@ fn errors() -> String {
     page
 }
 
+/// The top of the tree.
+fn root() -> PathBuf {
+    let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    Path::new(&here).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+fn standards_page() -> String {
+    standards::page(&root()).0
+}
+
+#[test]
+fn every_rule_that_is_here_has_a_room_and_a_test() {
+    let missing = standards::page(&root()).1;
+    assert!(missing.is_empty(), "without a doc comment or a test that names them:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn generated_pages_are_current() {
-    let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
-    let root = Path::new(&here).parent().unwrap_or(Path::new("."));
+    let root = root();
     let write = std::env::var("BRAMA_GENERATE").is_ok_and(|wish| wish == "write");
     let mut stale = Vec::new();
     for (path, make) in PAGES {
@@ -68,7 +95,7 @@ fn generated_pages_are_current() {
         }
         stale.push(*path);
         if write {
-            let folder = file.parent().unwrap_or(root);
+            let folder = file.parent().unwrap_or(&root);
             if let Err(error) = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text)) {
                 panic!("cannot write {path}: {error}");
             }

@@ -1,5 +1,5 @@
 //! A client as an operator writes it, in a command or in the configuration, and what is wrong with it. The rules themselves
-//! are in `protocol/registration`, where apps that register themselves find the same ones; here texts become values. RG-1.
+//! are in `protocol/registration`, where apps that register themselves find the same ones; here texts become values. RG-1, RG-4.
 
 use brama_flows::register::usable_keys;
 use brama_protocol::client::{

@@ -26,17 +26,16 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use duration::parse as parse_duration;
 pub use environment::RESERVED_VARIABLES;
 pub use init::minimal_file;
 pub use origin::{Effective, Origin, Origins};
-pub use duration::parse as parse_duration;
 pub use problem::{Code, Problem};
 pub use reference::reference_markdown;
 pub use schema::json_schema;
 pub use sections::{
-    Client, Config, Database, DpopNonce, HostName, Locale, Log, LogFormat, LogLevel, OAuth, Outgoing, Pages, Passwords, Registration, RegistrationMode, Secrets, Server, Sessions,
-    SigningAlgorithm, Throttle,
-    Tokens,
+    Client, Config, Database, DpopNonce, HostName, Locale, Log, LogFormat, LogLevel, OAuth, Outgoing, Pages, Passwords,
+    Registration, RegistrationMode, Secrets, Server, Sessions, SigningAlgorithm, Throttle, Tokens,
 };
 pub use urls::{DatabaseUrl, PostgresUrl, PublicUrl};
 

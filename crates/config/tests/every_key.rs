@@ -170,13 +170,7 @@ const CASES: &[Case] = &[
     ("clients[].auth_signing_alg", "[]", Code::WrongType, TEXT, "auth_signing_alg = \"ES256\""),
     ("clients[].jwks_file", "true", Code::WrongType, PATH, "jwks_file = \"/etc/brama/shop.jwks.json\""),
     ("clients[].jwks_uri", "\"\"", Code::NotUnderstood, TEXT, "jwks_uri = \"https://shop.example.com/jwks.json\""),
-    (
-        "clients[].grant_types",
-        "\"refresh_token\"",
-        Code::WrongType,
-        LIST,
-        "grant_types = [\"refresh_token\"]",
-    ),
+    ("clients[].grant_types", "\"refresh_token\"", Code::WrongType, LIST, "grant_types = [\"refresh_token\"]"),
     ("clients[].serves", "1", Code::WrongType, LIST, "serves = ["),
     (
         "clients[].require_pushed_authorization_requests",

@@ -40,7 +40,8 @@ fn rg24_the_whole_internet_is_warned_about() {
 
 #[test]
 fn hosts_are_names_and_nothing_else() {
-    let allowed = loaded("allow_http = [\"Keys.Internal\", \"app\"]", Profile::Production).unwrap().config.outgoing.allow_http;
+    let allowed =
+        loaded("allow_http = [\"Keys.Internal\", \"app\"]", Profile::Production).unwrap().config.outgoing.allow_http;
     assert_eq!(allowed.iter().map(brama_config::HostName::as_str).collect::<Vec<_>>(), ["keys.internal", "app"]);
     for wrong in ["", ".", "a..b", "a/b", "a:80", "*.internal", "https://a", "a b", "ключі.internal"] {
         assert!(loaded(&format!("allow_http = [\"{wrong}\"]"), Profile::Production).is_err(), "{wrong}");

@@ -82,7 +82,9 @@ pub async fn apps(ctx: &Ctx, user: &User) -> Result<Vec<AppAccess>, Refusal> {
             }),
         }
     }
-    apps.sort_by_key(|app| app.record.as_ref().map_or_else(|| app.client.to_string(), |record| record.client.name.clone()));
+    apps.sort_by_key(|app| {
+        app.record.as_ref().map_or_else(|| app.client.to_string(), |record| record.client.name.clone())
+    });
     Ok(apps)
 }
 

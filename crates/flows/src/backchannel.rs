@@ -71,7 +71,9 @@ pub async fn deliver_due(deployment: &Arc<Deployment>, clock: &dyn Clock) -> Res
             let claimed = ctx.store.claim_logouts(free, until, ctx.now).await;
             more = claimed.as_ref().is_ok_and(|claimed| !claimed.is_empty());
             match claimed {
-                Ok(claimed) => claimed.into_iter().for_each(|message| drop(running.spawn(deliver(ctx.clone(), message)))),
+                Ok(claimed) => {
+                    claimed.into_iter().for_each(|message| drop(running.spawn(deliver(ctx.clone(), message))))
+                }
                 Err(error) => failed = Some(error),
             }
         }

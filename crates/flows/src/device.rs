@@ -57,8 +57,7 @@ pub async fn begin(
     }
     let request = DeviceRequest::parse(parameters)?;
     let scope = Scope::granted(request.scope.as_ref(), &client.scope).ok_or(&AUTHORIZE_SCOPE)?;
-    let resources =
-        Resources::requested(parameters, client, &ctx.settings.default_audience).ok_or(&TOKEN_TARGET)?;
+    let resources = Resources::requested(parameters, client, &ctx.settings.default_audience).ok_or(&TOKEN_TARGET)?;
     if !source.exempt {
         // Every request is a row. TH-13.
         ctx.flood.admit_address(Asked::Device, source.address, ctx.settings.throttle.authorize_per_minute, ctx.now)?;
@@ -96,8 +95,7 @@ async fn store(ctx: &Ctx, asked: DeviceAsked) -> Result<Begun, Refusal> {
 }
 
 /// Wrong user codes of one session. EP-21; RFC 8628 §5.1.
-const SESSION: LaneRule =
-    LaneRule { free: 5, window: SignedDuration::from_mins(10), penalty: Penalty::RestOfWindow };
+const SESSION: LaneRule = LaneRule { free: 5, window: SignedDuration::from_mins(10), penalty: Penalty::RestOfWindow };
 /// Wrong user codes of one address.
 const ADDRESS: LaneRule = LaneRule { free: 20, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow };
 /// Wrong user codes of everybody: with a thousand devices waiting, one in 25,000 hours of guessing this fast is right.

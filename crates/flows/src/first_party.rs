@@ -1,4 +1,5 @@
-//! `/api/auth/*`: sign-in, refresh and sign-out of first-party apps, with the refresh token in a cookie. Design §1 A, §5.
+//! `/api/auth/*`: sign-in, refresh and sign-out of first-party apps, with the refresh token in a cookie. Design §1 A, §5;
+//! BB-1, BB-2, BB-6, BB-9.
 
 use std::sync::Arc;
 

@@ -176,9 +176,8 @@ pub async fn register(ctx: &Ctx, admitted: Admitted, metadata: ClientMetadata) -
 fn new_id(ctx: &Ctx) -> Result<ClientId, Refusal> {
     let random: [u8; 16] = ctx.random()?;
     let text = format!("dcr-{}", URL_SAFE_NO_PAD.encode(random));
-    text.parse().map_err(|error: brama_protocol::client::NotAClientId| {
-        Refusal::from(&INTERNAL).with_detail(error.to_string())
-    })
+    text.parse()
+        .map_err(|error: brama_protocol::client::NotAClientId| Refusal::from(&INTERNAL).with_detail(error.to_string()))
 }
 
 /// Every rule that metadata have to keep, at first and at every update. CLIENT-02.
@@ -208,14 +207,17 @@ pub fn usable_keys(jwks: &str) -> Result<(), String> {
     };
     match set.keys.iter().find(|key| !sound(key)) {
         None => Ok(()),
-        Some(key) => Err(format!("the key {:?} is no sound public key", key.kid().or(first.kid()).unwrap_or("(no kid)"))),
+        Some(key) => {
+            Err(format!("the key {:?} is no sound public key", key.kid().or(first.kid()).unwrap_or("(no kid)")))
+        }
     }
 }
 
 /// No look-alike of an app that belongs to whoever runs the server, or of the server itself. RG-15.
 async fn imitates_nobody(ctx: &Ctx, settings: &RegistrationSettings, client: &Client) -> Result<(), Refusal> {
     let face = skeleton(&client.name);
-    let imitated = |name: &str| Err(Refusal::from(&REGISTRATION_SHOWN).with_detail(format!("the name imitates {name:?}")));
+    let imitated =
+        |name: &str| Err(Refusal::from(&REGISTRATION_SHOWN).with_detail(format!("the name imitates {name:?}")));
     if face.is_empty() {
         return Err(Refusal::from(&REGISTRATION_SHOWN).with_detail("the name has no letter and no digit"));
     }

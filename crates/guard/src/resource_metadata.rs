@@ -1,4 +1,4 @@
-//! What an API says about itself (RFC 9728; RS-20 to RS-22).
+//! What an API says about itself (RFC 9728; RS-20, RS-21, RS-22).
 
 use std::convert::Infallible;
 use std::fmt;

@@ -101,8 +101,7 @@ async fn refresh(incoming: &Incoming, client: Option<ClientId>, usage: Use) -> R
     let sender = sender(incoming)?;
     let cookies = refresh_cookies(incoming);
     let (session, proofs) = (incoming.session_hash(), incoming.proofs());
-    let done =
-        first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, session, &proofs, usage).await?;
+    let done = first_party::refresh(&incoming.ctx, &sender, client.as_ref(), cookies, session, &proofs, usage).await?;
     let mut response = tokens(&done.minted);
     if let Some(token) = done.minted.refresh_token.as_ref().filter(|_| done.replaced) {
         set_cookie(&mut response, &cookies::refresh(&done.client, token, done.minted.cookie_seconds));

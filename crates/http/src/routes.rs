@@ -62,7 +62,7 @@ pub enum Csrf {
 /// How an answer may be cached. WH-10.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cache {
-    /// Not at all.
+    /// Not at all: for whatever carries tokens or depends on who asks. G-5.
     NoStore,
     /// Five minutes, with an `ETag`.
     Minutes,

@@ -13,6 +13,8 @@ use serde_json::Value;
 
 #[derive(Deserialize)]
 struct File {
+    #[serde(rename = "numberOfTests")]
+    number: usize,
     #[serde(rename = "testGroups")]
     groups: Vec<Group>,
 }
@@ -115,6 +117,7 @@ fn run(name: &str) -> Option<Counts> {
             }
         }
     }
+    assert_eq!(counts.accepted + counts.refused + counts.unsupported, file.number, "{name}: not every case was run");
     assert!(failures.is_empty(), "{name}:\n{}", failures.join("\n"));
     eprintln!("{name}: {counts:?}");
     Some(counts)

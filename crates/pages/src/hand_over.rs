@@ -100,7 +100,8 @@ impl Leave<'_> {
     }
 
     fn text(&self) -> Result<Html, MessageError> {
-        self.chrome.html("leave-text", &[("app", Value::Words(self.app.name)), ("domain", Value::Words(self.app.domain))])
+        self.chrome
+            .html("leave-text", &[("app", Value::Words(self.app.name)), ("domain", Value::Words(self.app.domain))])
     }
 
     fn go_on(&self) -> Result<Html, MessageError> {

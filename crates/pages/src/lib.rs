@@ -7,7 +7,7 @@
 //! Every page works without scripts (F1), asks no other origin for anything (T6), and runs under
 //! `default-src 'none'; script-src 'nonce-R'; style-src 'self'; img-src 'self' data:; form-action 'self';
 //! require-trusted-types-for 'script'` (WH-1): no inline style or handler, every script with the nonce.
-//! Whatever a person or an app wrote is escaped by the templates and isolated in `<bdi>` (WH-18).
+//! Whatever a person or an app wrote is escaped by the templates and isolated in `<bdi>` (WH-18, AZ-12).
 
 mod account;
 mod apps;

@@ -1,7 +1,9 @@
 //! Every page in every state with made-up data, for tests, for screenshots and for those who edit `web/`.
 
 use crate::{
-    Account, AccountApps, AccountNotice, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm, DeviceDone, DeviceProblem, ErrorKind, ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard, SignIn, SignInProblem, SignOut, SignedOut, Way,
+    Account, AccountApps, AccountNotice, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm,
+    DeviceDone, DeviceProblem, ErrorKind, ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard,
+    SignIn, SignInProblem, SignOut, SignedOut, Way,
 };
 
 /// Render every sample in one language: its name, which may serve as a file name, and its HTML.
@@ -135,7 +137,9 @@ fn device(chrome: Chrome<'_>) -> Result<Vec<(&'static str, String)>, RenderError
         requested_at: "2026-11-22T14:05:33Z",
     };
     let elsewhere = DeviceConfirm {
-        app: App { name: "Дуже довга назва застосунку, яку хтось вигадав без жодної потреби", domain: "" },
+        app: App {
+            name: "Дуже довга назва застосунку, яку хтось вигадав без жодної потреби", domain: ""
+        },
         resources: &["https://a-very-long-name.of-an-api.example.com/v1/with/a/path"],
         address: "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff",
         same_address: false,
@@ -175,7 +179,10 @@ fn ways_out(chrome: Chrome<'_>, app: App<'_>) -> Result<Vec<(&'static str, Strin
         ("continue", Continue { chrome, app: Some(app), target }.render()?),
         ("form-post", FormPost { chrome, app, action: "https://shop.example.ua/callback", fields }.render()?),
         ("leave", leave.render()?),
-        ("leave-form", Leave { way: Way::Form { action: "https://shop.example.ua/callback", fields }, ..leave }.render()?),
+        (
+            "leave-form",
+            Leave { way: Way::Form { action: "https://shop.example.ua/callback", fields }, ..leave }.render()?,
+        ),
         ("continue-here", Continue { chrome, app: None, target: "/account" }.render()?),
         ("sign-out", sign_out.render()?),
         ("sign-out-alone", SignOut { app: None, fields: &[], ..sign_out }.render()?),

@@ -4,7 +4,9 @@
 mod support;
 
 use brama_pages::{
-    Account, AccountApps, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm, DeviceProblem, ErrorKind, ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard, SignIn, SignInProblem, SignOut, SignedOut, Way,
+    Account, AccountApps, App, AppCard, Chrome, Consent, Continue, DeviceCode, DeviceConfirm, DeviceProblem, ErrorKind,
+    ErrorPage, FormPost, Leave, Locale, RenderError, SelectAccount, SessionCard, SignIn, SignInProblem, SignOut,
+    SignedOut, Way,
 };
 use support::{Element, elements};
 

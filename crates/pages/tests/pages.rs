@@ -79,7 +79,8 @@ fn t6_no_third_party_and_forms_stay_here() {
             }
         }
         let csrf = elements.iter().filter(|e| e.get("name") == Some("csrf")).count();
-        let posts = elements.iter().filter(|e| e.get("method") == Some("post") && e.get("id") != Some("respond")).count();
+        let posts =
+            elements.iter().filter(|e| e.get("method") == Some("post") && e.get("id") != Some("respond")).count();
         assert_eq!(csrf, posts, "{name}: every POST form has its token (WH-11)");
     });
 }
@@ -87,7 +88,8 @@ fn t6_no_third_party_and_forms_stay_here() {
 /// F2, F4, UX-2: the autocomplete table, and nothing that gets in the way of managers and paste.
 #[test]
 fn f2_f4_fields() {
-    let table = BTreeMap::from([("username", "username webauthn"), ("password", "current-password"), ("user_code", "off")]);
+    let table =
+        BTreeMap::from([("username", "username webauthn"), ("password", "current-password"), ("user_code", "off")]);
     every(|name, _, _, elements| {
         for element in elements.iter().filter(|element| element.name == "input") {
             let field = element.get("name").unwrap();
@@ -300,7 +302,8 @@ fn ep23_the_question_about_a_device_says_what_is_needed_to_judge_it() {
 fn az13_az32_ways_to_the_app() {
     let post = elements(&sample(Locale::En, "form-post"));
     assert_eq!(post.iter().filter(|e| e.name == "script").count(), 1);
-    let fields: Vec<_> = post.iter().filter(|e| e.get("type") == Some("hidden")).map(|e| e.get("name").unwrap()).collect();
+    let fields: Vec<_> =
+        post.iter().filter(|e| e.get("type") == Some("hidden")).map(|e| e.get("name").unwrap()).collect();
     assert_eq!(fields, ["error", "state", "iss"]);
     assert!(post.iter().any(|e| e.get("value") == Some("\"><script>")));
     for name in ["leave", "leave-form"] {

@@ -172,7 +172,7 @@ impl fmt::Display for ErrorCode {
 
 /// A `WWW-Authenticate` challenge in the making. OAuth 2.1 §5.3.1, RFC 9449 §7.1, RFC 9470 §3, RFC 9728 §5.1 (RS-4 to RS-7, RS-11).
 ///
-/// Each attribute appears at most once, and only characters that may stand there (G-6) are written, whatever was given.
+/// Each attribute appears at most once, and only characters that may stand there (G-6, RS-6) are written, whatever was given.
 ///
 /// ```
 /// use brama_protocol::bearer::{Challenge, ErrorCode};

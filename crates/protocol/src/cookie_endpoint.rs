@@ -1,4 +1,4 @@
-//! Who may call `/api/auth/*`: the rule of origins and Fetch Metadata. Standards §8.3 as amended by design §5.
+//! Who may call `/api/auth/*`: the rule of origins and Fetch Metadata. Standards §8.3 as amended by design §5; BB-3, BB-7.
 
 use crate::error::{NOT_A_FETCH, ORIGIN, Refusal};
 use crate::origin::Origin;

@@ -146,7 +146,7 @@ mod tests {
     type Code = Handle<kind::AuthorizationCode>;
 
     #[test]
-    fn g3_only_the_exact_form_is_read() {
+    fn g3_te8_only_the_exact_form_of_unreserved_characters_is_read() {
         let code = Code::from_random([9; 32]);
         let wire = code.to_wire();
         assert_eq!(wire.len(), 43);

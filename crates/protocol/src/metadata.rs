@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::acr;
 use crate::authorize::prompt;
 use crate::authorize::response::ResponseMode;
+use crate::client::GrantType;
 use crate::client_assertion;
 use crate::oidc::claims;
-use crate::client::GrantType;
 use crate::token::request::grant_types;
 
 /// How clients prove who they are, wherever they do. TE-3 to TE-11.
@@ -35,6 +35,7 @@ pub struct Metadata {
     response_types_supported: &'static [&'static str],
     response_modes_supported: &'static [&'static str],
     grant_types_supported: [&'static str; GrantType::ALL.len()],
+    // MCP clients stop without it. AZ-26.
     code_challenge_methods_supported: &'static [&'static str],
     token_endpoint_auth_methods_supported: &'static [&'static str],
     token_endpoint_auth_signing_alg_values_supported: &'static [&'static str],

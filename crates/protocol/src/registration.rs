@@ -271,7 +271,9 @@ pub fn keys(jwks: Option<String>, jwks_uri: Option<String>) -> Result<ClientKeys
         (None, None) => Ok(ClientKeys::None),
         (Some(jwks), None) => Ok(ClientKeys::Jwks(jwks)),
         (None, Some(uri)) => Ok(ClientKeys::JwksUri(uri)),
-        (Some(_), Some(_)) => Err(wrong(Part::JwksUri, "jwks and jwks_uri exclude each other", "leave one of them out")),
+        (Some(_), Some(_)) => {
+            Err(wrong(Part::JwksUri, "jwks and jwks_uri exclude each other", "leave one of them out"))
+        }
     }
 }
 
@@ -339,9 +341,14 @@ fn links(client: &Client) -> Result<(), Inconsistent> {
             return Err(wrong(part, format!("{text:?} is no link for people"), fix));
         }
     }
-    let strange = |contact: &String| contact.is_empty() || contact.len() > limits::EMAIL_BYTES || name::is_strange(contact);
+    let strange =
+        |contact: &String| contact.is_empty() || contact.len() > limits::EMAIL_BYTES || name::is_strange(contact);
     if links.contacts.len() > 10 || links.contacts.iter().any(strange) {
-        return Err(wrong(Part::Contacts, "a contact is too long, empty, or one of too many", "name at most ten addresses"));
+        return Err(wrong(
+            Part::Contacts,
+            "a contact is too long, empty, or one of too many",
+            "name at most ten addresses",
+        ));
     }
     Ok(())
 }

@@ -134,7 +134,10 @@ mod tests {
             "/api",
         ] {
             assert_eq!(requested(&format!("resource={}", wrong.replace('#', "%23"))), None, "{wrong}");
-            assert_eq!(requested(&format!("resource=https://api.example.com&resource={}", wrong.replace('#', "%23"))), None);
+            assert_eq!(
+                requested(&format!("resource=https://api.example.com&resource={}", wrong.replace('#', "%23"))),
+                None
+            );
         }
         assert_eq!(requested(&"resource=https://api.example.com&".repeat(limits::RESOURCES + 1)), None);
     }
@@ -146,7 +149,8 @@ mod tests {
         for same in ["https://api.example.com", "https://api.example.com/", "HTTPS://API.example.com"] {
             assert_eq!(requested(&format!("resource={same}")).unwrap(), ["https://api.example.com"], "{same}");
         }
-        let two = "resource=https://id.example.com/api&resource=https://api.example.com&resource=https://api.example.com/";
+        let two =
+            "resource=https://id.example.com/api&resource=https://api.example.com&resource=https://api.example.com/";
         assert_eq!(requested(two).unwrap(), ["https://id.example.com/api", "https://api.example.com"]);
     }
 

@@ -1,5 +1,5 @@
 -- The life of a signing key: announced, active, retired, gone (then `sealed` is empty and `public` is there).
-ALTER TABLE signing_key ADD COLUMN public text;
+ALTER TABLE signing_key ADD COLUMN public text COLLATE "C";
 ALTER TABLE signing_key ADD COLUMN activated_at bigint;
 ALTER TABLE signing_key ADD COLUMN retired_at bigint;
 UPDATE signing_key SET activated_at = created_at;

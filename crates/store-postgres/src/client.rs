@@ -81,12 +81,7 @@ pub(crate) async fn put(transaction: &Transaction, new: &ClientRecord, replace: 
     Ok(true)
 }
 
-async fn add_secrets(
-    transaction: &Transaction,
-    id: &ClientId,
-    secrets: &[&[u8]],
-    now: Timestamp,
-) -> Result<(), Fault> {
+async fn add_secrets(transaction: &Transaction, id: &ClientId, secrets: &[&[u8]], now: Timestamp) -> Result<(), Fault> {
     transaction
         .change(
             "INSERT INTO client_secret (client_id, hash, added_at)

@@ -1,8 +1,8 @@
 //! Grants.
 
 use async_trait::async_trait;
-use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::id::{GrantId, SessionId, UserId};
 use brama_protocol::resource::Resources;
 use brama_store::Unavailable;

@@ -112,8 +112,8 @@ impl LogoutDeliveries for PostgresStore {
             .pool
             .change(
                 "WITH settled AS (
-                     UPDATE logout_delivery SET status = $4, next_at = $5, answer = $7,
-                         settled_at = CASE WHEN $4 > 2 THEN $6::bigint END
+                     UPDATE logout_delivery SET status = $4::bigint, next_at = $5, answer = $7,
+                         settled_at = CASE WHEN $4::bigint > 2 THEN $6::bigint END
                      WHERE session_id = $1 AND client_id = $2 AND status = 2 AND attempts = $3
                      RETURNING session_id, client_id, user_id
                  ), noted AS (

@@ -6,9 +6,7 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::InitialAccessTokenId;
 use brama_store::Unavailable;
 use brama_store::client::ClientRecord;
-use brama_store::registration::{
-    InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets,
-};
+use brama_store::registration::{InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 

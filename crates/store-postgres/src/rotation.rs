@@ -126,7 +126,8 @@ async fn rotate(pool: &Pool, units: &[Rotation]) -> Result<Vec<Result<Option<Rot
     let ids: Vec<&[u8]> = order.iter().map(|(_, unit)| unit.grant.as_bytes().as_slice()).collect();
     let clients: Vec<&str> = order.iter().map(|(_, unit)| unit.client.as_str()).collect();
     let predecessors: Vec<Option<i64>> = order.iter().map(|(_, unit)| unit.predecessor).collect();
-    let keys: Vec<Option<&[u8]>> = order.iter().map(|(_, unit)| unit.jkt.as_ref().map(|jkt| jkt.as_bytes().as_slice())).collect();
+    let keys: Vec<Option<&[u8]>> =
+        order.iter().map(|(_, unit)| unit.jkt.as_ref().map(|jkt| jkt.as_bytes().as_slice())).collect();
     let by_cookie: Vec<bool> = order.iter().map(|(_, unit)| unit.by_cookie).collect();
     let rows = pool
         .once(

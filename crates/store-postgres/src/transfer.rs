@@ -135,6 +135,8 @@ impl PostgresTarget {
              -- 1 requested becomes 2 denied; the codes of 3 approved have run out.
              UPDATE \"authorization\" SET status = 2, expires_at = least(expires_at, {at}) WHERE status = 1;
              UPDATE \"authorization\" SET code_expires_at = least(code_expires_at, {at}) WHERE status = 3;
+             -- One that was used up after the backup would let apps in again.
+             DELETE FROM initial_access_token;
              DELETE FROM lease;
              UPDATE catalog SET version = version + 1;
              INSERT INTO audit (at, event) VALUES ({at}, '{event}');

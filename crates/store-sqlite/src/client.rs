@@ -22,9 +22,7 @@ const SECRETS: &str = "SELECT hash FROM client_secret WHERE client_id = ?1 ORDER
 fn read(connection: &Connection, row: &Row<'_>) -> Result<Arc<ClientRecord>, Unavailable> {
     let id = client_id("client", get(row, "id")?)?;
     let json: String = get(row, "metadata")?;
-    let secrets = all(connection, SECRETS, [id.as_str()], |row| {
-        Ok(HandleHash::from_bytes(get(row, "hash")?))
-    })?;
+    let secrets = all(connection, SECRETS, [id.as_str()], |row| Ok(HandleHash::from_bytes(get(row, "hash")?)))?;
     Ok(Arc::new(ClientRecord {
         client: client_from_json(id, &json, get(row, "enabled")?)?,
         secrets,

@@ -128,15 +128,7 @@ fn spend(
         connection,
         "UPDATE device_code SET status = ?2, grant_id = ?3
          WHERE code = ?1 AND status = ?4 AND expires_at > ?5 AND client_id = ?6 AND user_id = ?7",
-        (
-            code.as_bytes(),
-            REDEEMED,
-            new.id.as_bytes(),
-            APPROVED,
-            millis(now),
-            new.client.as_str(),
-            new.user.as_bytes(),
-        ),
+        (code.as_bytes(), REDEEMED, new.id.as_bytes(), APPROVED, millis(now), new.client.as_str(), new.user.as_bytes()),
     )?;
     if spent == 1 {
         return Ok(match grant::give_offline(connection, new, now)? {

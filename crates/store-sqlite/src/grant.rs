@@ -1,8 +1,8 @@
 //! Grants.
 
 use async_trait::async_trait;
-use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::client::ClientId;
+use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::id::{GrantId, SessionId, UserId};
 use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
@@ -17,7 +17,9 @@ use rusqlite::Connection;
 
 use crate::SqliteStore;
 use crate::audit::{About, record};
-use crate::column::{Cells, authentication, change, client_id, corrupt, first, granted, millis, named_claims, timestamp};
+use crate::column::{
+    Cells, authentication, change, client_id, corrupt, first, granted, millis, named_claims, timestamp,
+};
 use crate::user::{self, user_columns};
 use crate::{client, logout_delivery, session};
 
@@ -310,7 +312,12 @@ fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Res
 }
 
 /// The conditional write: it holds only if the row is what the rule has seen.
-fn advance(connection: &Connection, grant: &Grant, next: Lineage, jkt: Option<JwkThumbprint>) -> Result<bool, Unavailable> {
+fn advance(
+    connection: &Connection,
+    grant: &Grant,
+    next: Lineage,
+    jkt: Option<JwkThumbprint>,
+) -> Result<bool, Unavailable> {
     let number = |generation: u64| i64::try_from(generation).map_err(|error| corrupt("app_grant", error));
     let changed = change(
         connection,

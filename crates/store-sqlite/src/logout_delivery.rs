@@ -138,15 +138,7 @@ fn settle(
         connection,
         "UPDATE logout_delivery SET status = ?4, next_at = ?5, settled_at = CASE WHEN ?4 > 2 THEN ?6 END, answer = ?7
          WHERE session_id = ?1 AND client_id = ?2 AND status = 2 AND attempts = ?3",
-        (
-            claimed.session.as_bytes(),
-            claimed.client.as_str(),
-            claimed.attempts,
-            status,
-            next_at,
-            millis(now),
-            answer,
-        ),
+        (claimed.session.as_bytes(), claimed.client.as_str(), claimed.attempts, status, next_at, millis(now), answer),
     )?;
     if let Some(event) = event.filter(|_| settled > 0) {
         let about = About {

@@ -6,9 +6,7 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::InitialAccessTokenId;
 use brama_store::Unavailable;
 use brama_store::client::ClientRecord;
-use brama_store::registration::{
-    InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets,
-};
+use brama_store::registration::{InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets};
 use brama_store::stored::corrupt;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row};
@@ -45,7 +43,8 @@ fn spend(
 
 fn register(connection: &Connection, new: &NewRegistration, now: Timestamp) -> Result<Register, Unavailable> {
     let id = &new.record.client.id;
-    let count: Option<i64> = first(connection, "SELECT count(*) AS n FROM client_registration", (), |row| get(row, "n"))?;
+    let count: Option<i64> =
+        first(connection, "SELECT count(*) AS n FROM client_registration", (), |row| get(row, "n"))?;
     if count.unwrap_or(0) >= i64::from(new.most) {
         return Ok(Register::Full);
     }

@@ -6,7 +6,7 @@
 
 import http from 'node:http'
 
-/** @typedef {{ url: URL, headers: http.IncomingHttpHeaders }} Visit */
+/** @typedef {{ url: URL, headers: http.IncomingHttpHeaders, method: string, form: URLSearchParams }} Visit */
 
 /**
  * @param {{ host?: string }} [options] `127.0.0.1` is another site than `localhost`; another port of `localhost` is the same site
@@ -16,10 +16,12 @@ export async function openSite({ host = '127.0.0.1' } = {}) {
   let visits = []
   /** @type {Record<string, string>} */
   const pages = {}
-  const server = http.createServer((request, response) => {
+  const server = http.createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', origin)
     if (url.pathname === '/favicon.ico') return void response.writeHead(204).end()
-    visits.push({ url, headers: request.headers })
+    let body = ''
+    for await (const piece of request) body += piece
+    visits.push({ url, headers: request.headers, method: request.method ?? '', form: new URLSearchParams(body) })
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' })
     response.end(pages[url.pathname] ?? '<!doctype html><title>The app</title><h1>The app</h1>')
   })

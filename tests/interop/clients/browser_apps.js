@@ -28,7 +28,10 @@ const spa = prepared(async () => {
   return openSite({ pages: { ...modules, '/': page, '/callback': page, '/app.js': app } })
 })
 registered('single-page-app', () => ({ APP: spa().origin }))
-const hand = prepared(() => openSite({ pages: { ...modules, '/': file('pages/dpop.html'), '/callback': file('pages/dpop.html'), '/dpop.js': file('pages/dpop.js') } }))
+const hand = prepared(() => {
+  const [page, script] = [file('pages/dpop.html'), file('pages/dpop.js')]
+  return openSite({ pages: { ...modules, '/': page, '/callback': page, '/dpop.js': script } })
+})
 register('hand-dpop', 'browser', () => ({ 'redirect-uri': `${hand().origin}/callback`, 'dpop-bound': true }))
 after(() => Promise.all([spa, hand].map((site) => site().close())))
 
@@ -94,8 +97,8 @@ describe('DPoP in a page', () => {
     const did = walker('DPoP in a page, dpop', npmVersion('dpop'))
     const { user, url: server } = world.server
     const page = await (await world.profile()).newPage()
-    const app = (/** @type {string} */ name, /** @type {unknown[]} */ ...values) =>
-      page.evaluate(([name, values]) => /** @type {any} */ (globalThis).app[/** @type {string} */ (name)](...values), /** @type {[string, any[]]} */ ([name, values]))
+    const act = ([name, values]) => globalThis.app[name](...values)
+    const app = (/** @type {string} */ name, /** @type {unknown[]} */ ...values) => page.evaluate(act, [name, values])
     const ready = () => page.waitForFunction(() => 'app' in globalThis)
     await page.goto(hand().origin)
     await ready()

@@ -22,6 +22,7 @@ const settings = (/** @type {'query' | 'form'} */ mode) => () => ({
   'redirect-uri': `${site(mode)}/private/callback`,
   'post-logout-redirect-uri': `${site(mode)}/bye.html`,
   scope: ['openid', 'profile', 'email', 'offline_access'],
+  'backchannel-logout-uri': `${site(mode)}/private/callback?logout=backchannel`,
 })
 const clients = {
   query: register('ap-query', 'web', settings('query')),
@@ -86,4 +87,19 @@ describe('mod_auth_openidc', () => {
       did('logout')
     })
   }
+
+  test('signed out at the server, the site is told', async () => {
+    const { user } = world.server
+    const page = await (await world.profile()).newPage()
+    const address = `${site('query')}/private/index.shtml`
+    await walkTo(page, address, { user, app: address })
+    assert.equal(await page.title(), 'Private')
+    await page.goto('/account')
+    await page.click('form[action="/account/sign-out"] button')
+    await page.waitForURL(/\/signed-out/)
+    // Without a session the site sends to the server, which asks for the password.
+    await apache.until(async () => !(await page.goto(address))?.url().startsWith(address))
+    assert.equal(new URL(page.url()).pathname, '/sign-in')
+    did('backchannel')
+  })
 })

@@ -14,10 +14,13 @@ import { authority, secure } from '../lib/world.js'
 const { prepared, register, world } = secure
 const did = walker('oidc-agent', debianVersion('oidc-agent-cli'))
 const port = prepared(freePort)
+const redirect = () => `http://localhost:${port()}`
 const SCOPE = 'openid profile offline_access'
 const scope = SCOPE.split(' ')
-const native = register('agent-code', 'native', () => ({ 'redirect-uri': `http://localhost:${port()}`, scope }))
-const device = register('agent-device', 'device', () => ({ scope }))
+const client = register('agent', 'web', () => ({
+  ...{ 'redirect-uri': redirect(), scope },
+  'grant-type': ['authorization_code', 'refresh_token', 'device_code'],
+}))
 
 describe('oidc-agent', () => {
   /** @type {Record<string, string>} */
@@ -37,25 +40,26 @@ describe('oidc-agent', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  const common = (/** @type {string} */ id) => [
-    ...['--manual', `--client-id=${id}`, '--client-secret=', `--issuer=${world.server.url}/`, `--cert-path=${authority}`],
-    ...[`--scope=${SCOPE}`, '--pw-env=PASSWORD', '--prompt=none', '--confirm-yes', '--no-url-call'],
+  const how = () => [
+    ...['--manual', `--client-id=${client().client_id}`, `--client-secret=${client().client_secret}`, `--scope=${SCOPE}`],
+    ...[`--issuer=${world.server.url}/`, `--cert-path=${authority}`, '--pw-env=PASSWORD', '--prompt=none', '--confirm-yes', '--no-url-call'],
   ]
-  /** A token, and what the person's name is with it. @param {string} account */
+  /** @param {string} account */
   const token = async (account) => (await run('oidc-token', ['--force-new', account], { env })).trim()
-  const name = async (/** @type {string} */ bearer) => {
+  /** @param {string} bearer */
+  const name = async (bearer) => {
     const answer = await world.server.here('/userinfo', { authorization: `Bearer ${bearer}` })
     return JSON.parse(answer.text).preferred_username
   }
 
   test('authorization code: its own web server takes the answer; then tokens on demand', async () => {
-    const { client_id: id } = native()
-    const gen = start('oidc-gen', ['--flow=code', `--redirect-uri=http://localhost:${port()}`, ...common(id), 'code'], { env })
+    const gen = start('oidc-gen', ['--flow=code', `--redirect-uri=${redirect()}`, ...how(), 'code'], { env })
     const [address] = await gen.says(/https:\/\/\S+\/oauth2\/authorize\?\S+/)
     const page = await (await world.profile()).newPage()
-    await walkTo(page, address, { user: world.server.user, app: `http://localhost:${port()}` })
+    await walkTo(page, address, { user: world.server.user, app: redirect() })
+    assert.match(await page.title(), /Success/)
     await gen.succeeds()
-    did('discovery', 'code', 'none')
+    did('discovery', 'code', 'basic')
     const [first, second] = [await token('code'), await token('code')]
     assert.notEqual(first, second)
     assert.equal(await name(second), world.server.user.username)
@@ -63,11 +67,10 @@ describe('oidc-agent', () => {
   })
 
   test('device grant: the code is typed in a browser', async () => {
-    const { client_id: id } = device()
-    const gen = start('oidc-gen', ['--flow=device', ...common(id), 'device'], { env })
-    const [code] = await gen.says(/[A-Z]{4}-[A-Z]{4}/)
+    const gen = start('oidc-gen', ['--flow=device', ...how(), 'device'], { env })
+    const [shown] = await gen.says(/[B-Z]{4}-[B-Z]{4}/)
     const page = await (await world.profile({ javaScriptEnabled: false })).newPage()
-    await connectDevice(page, '/device', { user: world.server.user, code })
+    await connectDevice(page, '/device', { user: world.server.user, code: shown })
     await gen.succeeds()
     assert.equal(await name(await token('device')), world.server.user.username)
     did('device', 'noScript')

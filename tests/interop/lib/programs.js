@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
 
-/** @typedef {{ env?: Record<string, string | undefined>, cwd?: string, input?: string }} How */
+/** @typedef {{ env?: Record<string, string | undefined>, cwd?: string, input?: string | null }} How `input`: null leaves the standard input open */
 
 /** How long anything may take. */
 const PATIENCE = 30_000
@@ -31,7 +31,7 @@ export function start(program, args, { env = {}, cwd, input } = {}) {
   const said = () => `${program} ${args.join(' ')}: ${failure}\n${output}`
   child.on('error', (error) => (failure = error.message))
   child.stdin.on('error', () => undefined)
-  child.stdin.end(input)
+  if (input !== null) child.stdin.end(input)
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (output += part))
   child.stdout.on('data', (part) => (stdout += part))
   const kill = () => child.kill('SIGKILL')

@@ -17,12 +17,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["flows", "pages", "store", "protocol"]),
     (
         "brama",
-        &["http", "flows", "pages", "store-sqlite", "store-postgres", "store", "config", "net", "guard", "jose", "protocol"],
+        &[
+            "http",
+            "flows",
+            "pages",
+            "store-sqlite",
+            "store-postgres",
+            "store",
+            "config",
+            "net",
+            "guard",
+            "jose",
+            "protocol",
+        ],
     ),
 ];
 
 /// Crates that may depend on all others, and that nobody depends on.
-const OUTSIDE: [&str; 5] = ["bench", "postgres-cluster", "testkit", "tests", "xtask"];
+const OUTSIDE: [&str; 7] = ["bench", "fuzz", "postgres-cluster", "targets", "testkit", "tests", "xtask"];
 
 /// A library and the only crates that may use it.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -87,12 +99,12 @@ pub(super) fn lints_are_inherited(files: &[File]) -> Vec<String> {
 
 /// The manifests of the members and the folders they are in.
 fn manifests(files: &[File]) -> impl Iterator<Item = (&File, &str)> {
-    files.iter().filter(|file| file.path.ends_with("/Cargo.toml") && !file.path.starts_with("sdk/")).filter_map(
-        |file| {
-            let folder = file.path.strip_suffix("/Cargo.toml")?;
-            Some((file, folder.rsplit('/').next().unwrap_or(folder)))
-        },
-    )
+    // What users would write is no crate of ours.
+    let foreign = |path: &str| path.starts_with("sdk/") || path.starts_with("tests/interop/");
+    files.iter().filter(move |file| file.path.ends_with("/Cargo.toml") && !foreign(&file.path)).filter_map(|file| {
+        let folder = file.path.strip_suffix("/Cargo.toml")?;
+        Some((file, folder.rsplit('/').next().unwrap_or(folder)))
+    })
 }
 
 /// Names in `[dependencies]` and its target-specific relatives, in any of the ways TOML writes them.

@@ -16,9 +16,9 @@ use brama_store::client::{AddClient, ClientRecord};
 use clap::{Args, Subcommand};
 
 use crate::client_form::{ClientForm, Unfit};
-use crate::command::{Place, deliveries};
 use crate::command::client::flags::ClientFlags;
 use crate::command::client::shown::{describe, differences};
+use crate::command::{Place, deliveries};
 use crate::database;
 use crate::edge::{self, SystemEntropy};
 use crate::failure::{Failure, Trouble, USAGE};
@@ -156,7 +156,9 @@ fn cannot_stand(unfit: Unfit) -> Failure {
 
 fn new_secret() -> Result<Handle<kind::ClientSecret>, Failure> {
     let mut bytes = [0u8; 32];
-    SystemEntropy.fill(&mut bytes).map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
+    SystemEntropy
+        .fill(&mut bytes)
+        .map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
     Ok(Handle::from_random(bytes))
 }
 

@@ -52,10 +52,7 @@ fn line(delivery: &LogoutDelivery) -> String {
         DeliveryState::Waiting { next_at } => format!("; next try {next_at:.0}"),
         DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::GivenUp => String::new(),
     };
-    format!(
-        "{:.0}  {}  {state:<9}  {} tries  {answer}{next}",
-        delivery.ended_at, delivery.session, delivery.attempts
-    )
+    format!("{:.0}  {}  {state:<9}  {} tries  {answer}{next}", delivery.ended_at, delivery.session, delivery.attempts)
 }
 
 fn json(delivery: &LogoutDelivery) -> serde_json::Value {

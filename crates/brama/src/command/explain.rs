@@ -50,13 +50,8 @@ fn entries() -> Vec<Entry> {
         why: None,
         fix: Some(commands::CONFIGURATION),
     });
-    let command = commands::TABLE.iter().map(|(code, what, fix)| Entry {
-        code,
-        what,
-        wire: None,
-        why: None,
-        fix: Some(fix),
-    });
+    let command =
+        commands::TABLE.iter().map(|(code, what, fix)| Entry { code, what, wire: None, why: None, fix: Some(fix) });
     let mut entries: Vec<Entry> = wire.chain(configuration).chain(command).collect();
     entries.sort_by_key(|entry| entry.code);
     // B1012 is told by the configuration and by the start.
@@ -82,7 +77,8 @@ pub(crate) fn run(flags: &Flags) -> Result<(), Failure> {
         return Ok(());
     }
     let mut text = format!("{} {}\n", entry.code, entry.what);
-    let wire = entry.wire.map(|(error, status)| format!("error {error}, status {status} where it is answered directly"));
+    let wire =
+        entry.wire.map(|(error, status)| format!("error {error}, status {status} where it is answered directly"));
     for (label, line) in [("wire", wire.as_deref()), ("why", entry.why), ("fix", entry.fix)] {
         if let Some(line) = line {
             text.push_str(&format!("      {label:<10}{line}\n"));

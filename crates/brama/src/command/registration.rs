@@ -92,7 +92,9 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0u8; N];
-    SystemEntropy.fill(&mut bytes).map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
+    SystemEntropy
+        .fill(&mut bytes)
+        .map_err(|error| Trouble::new("B5103", error.to_string(), "run the command again"))?;
     Ok(bytes)
 }
 

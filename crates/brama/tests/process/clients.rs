@@ -31,16 +31,55 @@ fn rg4_everything_that_a_client_is_can_be_written_by_flag() {
     let jwks = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
     scratch.write("jwks.json", jwks);
     let flags = [
-        "--name", "The shop", "--post-logout-redirect-uri", "https://shop.example.com/bye", "--origin",
-        "https://shop.example.com", "--scope", "openid", "--scope", "orders:read", "--resource",
-        "https://api.example.com", "--serves", "https://orders.example.com", "--refresh-delivery", "body",
-        "--id-token-alg", "RS256", "--auth-method", "private_key_jwt", "--auth-signing-alg", "ES256", "--jwks",
-        "jwks.json", "--grant-type", "authorization_code", "--grant-type", "refresh_token", "--grant-type",
-        "client_credentials", "--require-par", "--dpop-bound", "--default-max-age", "3600", "--default-acr-value",
-        "urn:brama:acr:2", "--backchannel-logout-uri", "https://shop.example.com/logout",
-        "--backchannel-logout-session-required", "--danger-allow-missing-pkce", "--client-uri",
-        "https://shop.example.com/", "--logo-uri", "https://shop.example.com/logo.png", "--policy-uri",
-        "https://shop.example.com/privacy", "--tos-uri", "https://shop.example.com/terms", "--contact",
+        "--name",
+        "The shop",
+        "--post-logout-redirect-uri",
+        "https://shop.example.com/bye",
+        "--origin",
+        "https://shop.example.com",
+        "--scope",
+        "openid",
+        "--scope",
+        "orders:read",
+        "--resource",
+        "https://api.example.com",
+        "--serves",
+        "https://orders.example.com",
+        "--refresh-delivery",
+        "body",
+        "--id-token-alg",
+        "RS256",
+        "--auth-method",
+        "private_key_jwt",
+        "--auth-signing-alg",
+        "ES256",
+        "--jwks",
+        "jwks.json",
+        "--grant-type",
+        "authorization_code",
+        "--grant-type",
+        "refresh_token",
+        "--grant-type",
+        "client_credentials",
+        "--require-par",
+        "--dpop-bound",
+        "--default-max-age",
+        "3600",
+        "--default-acr-value",
+        "urn:brama:acr:2",
+        "--backchannel-logout-uri",
+        "https://shop.example.com/logout",
+        "--backchannel-logout-session-required",
+        "--danger-allow-missing-pkce",
+        "--client-uri",
+        "https://shop.example.com/",
+        "--logo-uri",
+        "https://shop.example.com/logo.png",
+        "--policy-uri",
+        "https://shop.example.com/privacy",
+        "--tos-uri",
+        "https://shop.example.com/terms",
+        "--contact",
         "admin@shop.example.com",
     ];
     let added = client(&scratch, &[&WEB[..], &flags, &["--json"]].concat()).succeeded().json();
@@ -119,13 +158,38 @@ async fn rg4_everything_that_a_client_is_can_be_declared() {
     scratch.run(&["check", "-c", "brama.toml"]).succeeded();
     let server = scratch.serve();
     let flags = [
-        "--auth-method", "private_key_jwt", "--auth-signing-alg", "EdDSA", "--jwks", "jwks.json", "--grant-type",
-        "authorization_code", "--grant-type", "device_code", "--serves", "https://orders.example.com", "--require-par",
-        "--dpop-bound", "--default-max-age", "3600", "--default-acr-value", "urn:brama:acr:2",
-        "--backchannel-logout-uri", "https://shop.example.com/logout", "--backchannel-logout-session-required",
-        "--danger-allow-missing-pkce", "--client-uri", "https://shop.example.com/", "--logo-uri",
-        "https://shop.example.com/logo.png", "--policy-uri", "https://shop.example.com/privacy", "--tos-uri",
-        "https://shop.example.com/terms", "--contact", "admin@shop.example.com",
+        "--auth-method",
+        "private_key_jwt",
+        "--auth-signing-alg",
+        "EdDSA",
+        "--jwks",
+        "jwks.json",
+        "--grant-type",
+        "authorization_code",
+        "--grant-type",
+        "device_code",
+        "--serves",
+        "https://orders.example.com",
+        "--require-par",
+        "--dpop-bound",
+        "--default-max-age",
+        "3600",
+        "--default-acr-value",
+        "urn:brama:acr:2",
+        "--backchannel-logout-uri",
+        "https://shop.example.com/logout",
+        "--backchannel-logout-session-required",
+        "--danger-allow-missing-pkce",
+        "--client-uri",
+        "https://shop.example.com/",
+        "--logo-uri",
+        "https://shop.example.com/logo.png",
+        "--policy-uri",
+        "https://shop.example.com/privacy",
+        "--tos-uri",
+        "https://shop.example.com/terms",
+        "--contact",
+        "admin@shop.example.com",
     ];
     let again = client(&scratch, &[&WEB[..], &flags].concat()).succeeded();
     assert!(again.stderr.contains("registered already, exactly so"), "{again:?}");
@@ -139,13 +203,19 @@ async fn rg4_everything_that_a_client_is_can_be_declared() {
 fn rg2_what_does_not_fit_is_refused_with_a_fix_in_both_places() {
     let scratch = site();
     scratch.write("private.json", r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}]}"#);
-    scratch.write("jwks.json", r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#);
+    scratch.write(
+        "jwks.json",
+        r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    );
     let uri = "https://shop.example.com/jwks";
     for (flags, texts) in [
         (&["--auth-method", "private_key_jwt"][..], &["jwks_file", "--jwks"][..]),
         (&["--auth-method", "private_key_jwt", "--jwks", "private.json"], &["private"]),
         (&["--auth-method", "private_key_jwt", "--jwks", "jwks.json", "--jwks-uri", uri], &["jwks_uri", "exclude"]),
-        (&["--auth-method", "none", "--grant-type", "client_credentials", "--grant-type", "authorization_code"], &["grant_types"]),
+        (
+            &["--auth-method", "none", "--grant-type", "client_credentials", "--grant-type", "authorization_code"],
+            &["grant_types"],
+        ),
         (&["--auth-method", "none", "--danger-allow-missing-pkce"], &["danger_allow_missing_pkce"]),
         (&["--auth-method", "none", "--serves", "https://api.example.com"], &["serves"]),
         (&["--auth-signing-alg", "ES256"], &["auth_signing_alg"]),
@@ -157,8 +227,11 @@ fn rg2_what_does_not_fit_is_refused_with_a_fix_in_both_places() {
     ] {
         client(&scratch, &[&WEB[..], flags].concat()).refused(2, "B5102", texts);
     }
-    client(&scratch, &[&WEB[..], &["--auth-method", "private_key_jwt", "--jwks", "gone.json"]].concat())
-        .refused(2, "B5107", &["gone.json"]);
+    client(&scratch, &[&WEB[..], &["--auth-method", "private_key_jwt", "--jwks", "gone.json"]].concat()).refused(
+        2,
+        "B5107",
+        &["gone.json"],
+    );
     let ids = ["https://app.example.com/client", "01920000-0000-7000-8000-000000000000", "a b"];
     for id in ids {
         client(&scratch, &["add", id, "--type", "service"]).refused(2, "B5102", &["id"]);
@@ -215,8 +288,12 @@ fn set_changes_what_is_named_and_nothing_else() {
     found["updated_at"] = before["updated_at"].clone();
     assert_eq!(found, wanted);
 
-    set(&["--add-redirect-uri", "https://shop.example.com/cb/", "--add-redirect-uri", "https://shop.example.com/cb"]).succeeded();
-    assert_eq!(shown(&scratch, "shop")["redirect_uris"], json!(["https://shop.example.com/cb", "https://shop.example.com/cb/"]));
+    set(&["--add-redirect-uri", "https://shop.example.com/cb/", "--add-redirect-uri", "https://shop.example.com/cb"])
+        .succeeded();
+    assert_eq!(
+        shown(&scratch, "shop")["redirect_uris"],
+        json!(["https://shop.example.com/cb", "https://shop.example.com/cb/"])
+    );
     set(&["--remove-redirect-uri", "https://shop.example.com/cb"]).succeeded();
     assert_eq!(shown(&scratch, "shop")["redirect_uris"], json!(["https://shop.example.com/cb/"]));
     set(&["--redirect-uri", "https://b.example.com/cb", "--require-par=false", "--scope", ""]).succeeded();
@@ -292,7 +369,8 @@ async fn te9_a_secret_is_replaced_without_a_gap() {
 
 #[test]
 fn te9_a_declared_secret_file_may_be_replaced_again_and_again() {
-    let declared = "[[clients]]\nid = \"robot\"\ntype = \"service\"\nscopes = [\"read\"]\nsecret_file = \"robot.secret\"\n";
+    let declared =
+        "[[clients]]\nid = \"robot\"\ntype = \"service\"\nscopes = [\"read\"]\nsecret_file = \"robot.secret\"\n";
     let scratch = Scratch::new();
     let scratch = scratch.site(declared);
     for n in 1..=3u8 {
@@ -314,7 +392,8 @@ async fn rg10_tokens_for_registration_by_command() {
     let scratch = Scratch::new().site("\n[registration]\nmode = \"token\"\nredirect_hosts = [\"*.example.com\"]\n");
     let server = scratch.serve();
     let token = |arguments: &[&str]| scratch.run(&[&["registration", "token"], arguments, &FILE[..]].concat());
-    let made = token(&["add", "--uses", "2", "--expires", "1h", "--note", "the tools team", "--json"]).succeeded().json();
+    let made =
+        token(&["add", "--uses", "2", "--expires", "1h", "--note", "the tools team", "--json"]).succeeded().json();
     let secret = made["initial_access_token"].as_str().unwrap().to_owned();
     let listed = token(&["list"]).succeeded().keeps(&secret);
     assert!(listed.stdout.contains("2 left") && listed.stdout.contains("the tools team"), "{listed:?}");
@@ -367,7 +446,13 @@ fn explain_says_what_a_code_means_without_a_server() {
     let scratch = Scratch::new();
     let run = |arguments: &[&str]| scratch.run(&[&["explain"], arguments].concat());
     let text = run(&["B2104"]).succeeded().stdout;
-    for part in ["B2104 redirect_uri is not registered", "invalid_request", "\n      why ", "\n      fix ", "--add-redirect-uri"] {
+    for part in [
+        "B2104 redirect_uri is not registered",
+        "invalid_request",
+        "\n      why ",
+        "\n      fix ",
+        "--add-redirect-uri",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(run(&["b2104"]).succeeded().stdout, text);

@@ -128,7 +128,11 @@ impl Config {
         let lists = [
             ("server.trust_proxy", &self.server.trust_proxy, "may claim any address"),
             ("throttle.exempt_addresses", &self.throttle.exempt_addresses, "may guess without end"),
-            ("outgoing.allow_addresses", &self.outgoing.allow_addresses, "who registers an app can have anything asked"),
+            (
+                "outgoing.allow_addresses",
+                &self.outgoing.allow_addresses,
+                "who registers an app can have anything asked",
+            ),
         ];
         for (key, nets, harm) in lists {
             if let Some(net) = nets.iter().find(|net: &&IpNet| net.prefix_len() == 0) {

@@ -79,8 +79,10 @@ impl Registration {
                 mode: s.read("mode", or(RegistrationMode::Closed)),
                 scopes: s.read("scopes", or(texts(&["openid", "profile", "email", "offline_access"]))),
                 grants: s.read("grants", or(texts(&["authorization_code", "refresh_token"]))),
-                redirect_hosts: s
-                    .read("redirect_hosts", or(Vec::new()).such_as(texts(&["*.example.com", "localhost", "127.0.0.1"]))),
+                redirect_hosts: s.read(
+                    "redirect_hosts",
+                    or(Vec::new()).such_as(texts(&["*.example.com", "localhost", "127.0.0.1"])),
+                ),
                 max_clients: s.read("max_clients", or(1000).between(1, 100_000, "each one is a row and may be unused")),
                 unused_client_ttl: s.read(
                     "unused_client_ttl",
@@ -100,10 +102,11 @@ impl Registration {
         }
         let known = ["authorization_code", "refresh_token", "client_credentials"];
         if let Some(unknown) = self.grants.iter().find(|grant| !known.contains(&grant.as_str())) {
-            let problem = Problem::new(Code::NotUnderstood, "`registration.grants` has a grant that no app may register")
-                .got(unknown.clone())
-                .expected("authorization_code, refresh_token or client_credentials")
-                .fix("grants = [\"authorization_code\", \"refresh_token\"]");
+            let problem =
+                Problem::new(Code::NotUnderstood, "`registration.grants` has a grant that no app may register")
+                    .got(unknown.clone())
+                    .expected("authorization_code, refresh_token or client_credentials")
+                    .fix("grants = [\"authorization_code\", \"refresh_token\"]");
             s.refuse(&["grants"], problem);
         } else if self.mode == RegistrationMode::Open && self.grants.iter().any(|grant| grant == "client_credentials") {
             let what = "`registration.grants` gives strangers a grant of their own";

@@ -126,11 +126,10 @@ pub async fn begin(
         ui_locales: parameters.one("ui_locales").ok().flatten().map(ToOwned::to_owned),
         refusal,
     };
-    let request =
-        request::validate(parameters, &record.client, policy(ctx), channel).map_err(|error| match error {
-            AuthorizeError::OnPage(refusal) => NotBegun::OnPage(refusal),
-            AuthorizeError::BackToClient(to, refusal) => back(&to, refusal),
-        })?;
+    let request = request::validate(parameters, &record.client, policy(ctx), channel).map_err(|error| match error {
+        AuthorizeError::OnPage(refusal) => NotBegun::OnPage(refusal),
+        AuthorizeError::BackToClient(to, refusal) => back(&to, refusal),
+    })?;
     if pushed.is_none() {
         // Told to the app, it would try again at once.
         starter.admit(ctx)?;

@@ -129,7 +129,9 @@ pub fn decide(
 fn allowed_before(asked: &Asked, client: &Client, remembered: Option<&Consent>) -> Option<Scope> {
     let disclosed = asked.disclosed();
     let remembered = remembered.filter(|_| client.remembers_consent());
-    if remembered.is_some_and(|before| disclosed.is_within(&before.scope) && asked.resources.is_within(&before.resources)) {
+    if remembered
+        .is_some_and(|before| disclosed.is_within(&before.scope) && asked.resources.is_within(&before.resources))
+    {
         return Some(disclosed);
     }
     let offline: Scope = ["offline_access"].into_iter().collect();

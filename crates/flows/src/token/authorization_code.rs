@@ -1,6 +1,8 @@
 //! Redeeming a code. OAuth 2.1 §4.1.3; B5 to B7.
 
-use brama_protocol::error::{CODE_OTHER_KEY, CODE_SPENT, CODE_UNKNOWN, DPOP_MISSING, GRANT_DEAD, GRANT_NOT_ALLOWED, Refusal};
+use brama_protocol::error::{
+    CODE_OTHER_KEY, CODE_SPENT, CODE_UNKNOWN, DPOP_MISSING, GRANT_DEAD, GRANT_NOT_ALLOWED, Refusal,
+};
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::GrantId;
 use brama_protocol::pkce::Verifier;
@@ -65,7 +67,9 @@ pub(crate) async fn approve(
         expires_at: ctx.after(ctx.settings.tokens.refresh)?,
     };
     match ctx.store.spend_code(checked, new, ctx.now).await? {
-        Spend::Now(grant) => Ok(Approval::First { grant, resource, nonce: code.asked.nonce, delivery: sender.delivery }),
+        Spend::Now(grant) => {
+            Ok(Approval::First { grant, resource, nonce: code.asked.nonce, delivery: sender.delivery })
+        }
         Spend::Already => {
             Err(Refusal::from(&CODE_SPENT).with_detail(format!("client {}, code {reference}: revoked", client.id)))
         }

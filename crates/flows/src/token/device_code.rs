@@ -1,4 +1,4 @@
-//! Polling with a device code. RFC 8628 §3.4, §3.5; EP-22.
+//! Polling with a device code. RFC 8628 §3.4, §3.5; TE-34, EP-22.
 
 use brama_protocol::client::Registrar;
 use brama_protocol::dpop::JwkThumbprint;

@@ -253,12 +253,7 @@ pub(crate) fn logout_token(ctx: &Ctx, client: &Client, user: UserId, session: Se
 }
 
 /// A machine's token: `sub` is the client, and nothing speaks of a sign-in. TE-32, TE-33.
-fn machine(
-    ctx: &Ctx,
-    holder: Holder<'_>,
-    scope: &GrantedScope,
-    resource: Option<&str>,
-) -> Result<Minted, Refusal> {
+fn machine(ctx: &Ctx, holder: Holder<'_>, scope: &GrantedScope, resource: Option<&str>) -> Result<Minted, Refusal> {
     let client = holder.client;
     let life = ctx.settings.tokens.access;
     let claims = AccessTokenClaims {

@@ -18,9 +18,9 @@ use brama_protocol::token::request::{Credentials, Grant};
 
 use crate::client_auth::authenticate;
 use crate::context::Ctx;
+use crate::dpop::{self, Proofs};
 use crate::token::authorization_code::Redemption;
 use crate::token::device_code::Poll;
-use crate::dpop::{self, Proofs};
 use crate::token::issue::{Holder, Minted};
 use crate::token::refresh_token::Wish;
 

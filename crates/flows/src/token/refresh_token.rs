@@ -1,7 +1,8 @@
 //! Refreshing with a token in the body. OAuth 2.1 §4.3; design §5.
 
 use brama_protocol::error::{
-    DPOP_MISSING, REFRESH_EXPIRED, REFRESH_OTHER_KEY, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN, Refusal,
+    DPOP_MISSING, REFRESH_EXPIRED, REFRESH_OTHER_KEY, REFRESH_REUSED, REFRESH_REVOKED, REFRESH_SCOPE, REFRESH_UNKNOWN,
+    Refusal,
 };
 use brama_protocol::scope::{GrantedScope, Scope};
 use brama_store::grant::{Grant, Presentation, Presenter, Refreshed};

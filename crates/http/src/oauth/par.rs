@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use brama_flows::client_auth::authenticate;
-use brama_flows::par;
+use brama_flows::{dpop, par};
 use brama_protocol::error::Refusal;
 use brama_protocol::token::request::Credentials;
 use http::StatusCode;
@@ -19,6 +19,8 @@ pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refus
     let ctx = &incoming.ctx;
     let credentials = Credentials::parse(&authorization(incoming), &parameters)?;
     let client = authenticate(ctx, &credentials).await?;
-    let pushed = par::push(ctx, &client, &parameters, None, starter(incoming, &None)).await?;
+    // RS-14: a proof binds the code to its key, as `dpop_jkt` does.
+    let key = dpop::at_server(ctx, &incoming.proofs()).await?;
+    let pushed = par::push(ctx, &client, &parameters, key, starter(incoming, &None)).await?;
     Ok(json(StatusCode::CREATED, &pushed))
 }

@@ -66,10 +66,8 @@ fn fields(request: &LogoutRequest) -> Vec<(&str, &str)> {
 /// Our own page, which leads back to the app if it is known, in the language that the app asked for.
 fn our_page(request: &LogoutRequest, client: Option<&ClientRecord>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let wanted = [
-        ("client_id", client.map(|record| record.client.id.as_str())),
-        ("ui_locales", request.ui_locales.as_deref()),
-    ];
+    let wanted =
+        [("client_id", client.map(|record| record.client.id.as_str())), ("ui_locales", request.ui_locales.as_deref())];
     query.extend_pairs(wanted.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
     match query.finish() {
         query if query.is_empty() => "/signed-out".to_owned(),

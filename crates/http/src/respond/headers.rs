@@ -59,7 +59,7 @@ pub(crate) fn of_route(row: &Route, headers: &mut HeaderMap) {
     }
 }
 
-/// On every page, those about addresses that do not exist too. WH-6, WH-8.
+/// On every page, those about addresses that do not exist too. WH-6, WH-8; AZ-17, AZ-19.
 pub(crate) fn of_page(headers: &mut HeaderMap) {
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(headers, HeaderName::from_static("permissions-policy"), PERMISSIONS);

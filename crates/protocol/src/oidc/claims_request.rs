@@ -178,7 +178,9 @@ impl ClaimsRequest {
             named,
             // Two persons at once cannot be signed in: a text that is no user fits nobody.
             sub: if subs.len() > 1 { Some(String::new()) } else { subs.pop() },
-            acr: acr.filter(|(_, values)| !values.is_empty()).map(|(essential, values)| AcrRequest { values, essential }),
+            acr: acr
+                .filter(|(_, values)| !values.is_empty())
+                .map(|(essential, values)| AcrRequest { values, essential }),
         })
     }
 }
@@ -247,7 +249,8 @@ mod tests {
         assert_eq!(NamedClaims::from_stored(None), Some(NamedClaims::default()));
         assert_eq!(NamedClaims::from_stored(Some("x")), None);
         // Two different people are nobody.
-        let two = ClaimsRequest::parse(r#"{"userinfo":{"sub":{"value":"a"}},"id_token":{"sub":{"value":"b"}}}"#).unwrap();
+        let two =
+            ClaimsRequest::parse(r#"{"userinfo":{"sub":{"value":"a"}},"id_token":{"sub":{"value":"b"}}}"#).unwrap();
         assert_eq!(two.sub.as_deref(), Some(""));
     }
 

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn az4_a_difference_is_told_character_by_character() {
-        let known = registered(&["https://app.example.com/callback", "http://localhost:5173/callback", "com.example.app:/cb"]);
+        let known =
+            registered(&["https://app.example.com/callback", "http://localhost:5173/callback", "com.example.app:/cb"]);
         for (got, expected) in [
             (
                 "http://localhost:5173/callback/",

@@ -87,8 +87,9 @@ impl Proposed {
     /// Whether the document at [`Proposed::sector_identifier_uri`] lists every redirect URI. OpenID Registration §5.
     #[must_use]
     pub fn is_listed_in(&self, document: &[u8]) -> bool {
-        serde_json::from_slice::<Vec<String>>(document)
-            .is_ok_and(|listed| self.client().redirect_uris.iter().all(|uri| listed.iter().any(|one| one == uri.as_str())))
+        serde_json::from_slice::<Vec<String>>(document).is_ok_and(|listed| {
+            self.client().redirect_uris.iter().all(|uri| listed.iter().any(|one| one == uri.as_str()))
+        })
     }
 }
 
@@ -135,7 +136,10 @@ impl ClientMetadata {
                 only_for_the_web(uri)?;
             }
             if !policy.admits(uri) {
-                return refuse(&REGISTRATION_HOST, format!("{:?} is not among registration.redirect_hosts", uri.as_str()));
+                return refuse(
+                    &REGISTRATION_HOST,
+                    format!("{:?} is not among registration.redirect_hosts", uri.as_str()),
+                );
             }
         }
         let auth_method = auth_method(self.token_endpoint_auth_method.as_deref(), policy)?;
@@ -193,10 +197,7 @@ impl ClientMetadata {
             let detail = "jwks_uri, sector_identifier_uri and backchannel_logout_uri need an initial access token";
             return refuse(&REGISTRATION_NOT_OFFERED, detail);
         }
-        Ok(Proposed {
-            client: check(client).map_err(inconsistent)?,
-            sector_identifier_uri: self.sector_identifier_uri,
-        })
+        Ok(Proposed { client: check(client).map_err(inconsistent)?, sector_identifier_uri: self.sector_identifier_uri })
     }
 
     /// What a client cannot do without, and would not get: better told now than met at the first sign-in.
@@ -322,7 +323,9 @@ fn response_types(named: Option<&[String]>, grants: &[GrantType]) -> Result<(), 
     match named {
         None => Ok(()),
         Some(named) if named.iter().any(|name| name == "code") == code => Ok(()),
-        Some(_) => refuse(&REGISTRATION_GRANT, "response_types has code exactly when grant_types has authorization_code"),
+        Some(_) => {
+            refuse(&REGISTRATION_GRANT, "response_types has code exactly when grant_types has authorization_code")
+        }
     }
 }
 

@@ -40,14 +40,53 @@ pub fn check(name: &str) -> Result<(), String> {
 /// Letters of other scripts that look like Latin ones: as many as it takes to write a name that deceives.
 const LOOK_ALIKES: &[(char, char)] = &[
     // Cyrillic
-    ('а', 'a'), ('в', 'b'), ('с', 'c'), ('ԁ', 'd'), ('е', 'e'), ('һ', 'h'), ('і', 'i'), ('ј', 'j'), ('к', 'k'),
-    ('ӏ', 'l'), ('м', 'm'), ('н', 'h'), ('о', 'o'), ('р', 'p'), ('ԛ', 'q'), ('г', 'r'), ('ѕ', 's'), ('т', 't'),
-    ('у', 'y'), ('ѵ', 'v'), ('ԝ', 'w'), ('х', 'x'), ('є', 'e'), ('ґ', 'r'),
+    ('а', 'a'),
+    ('в', 'b'),
+    ('с', 'c'),
+    ('ԁ', 'd'),
+    ('е', 'e'),
+    ('һ', 'h'),
+    ('і', 'i'),
+    ('ј', 'j'),
+    ('к', 'k'),
+    ('ӏ', 'l'),
+    ('м', 'm'),
+    ('н', 'h'),
+    ('о', 'o'),
+    ('р', 'p'),
+    ('ԛ', 'q'),
+    ('г', 'r'),
+    ('ѕ', 's'),
+    ('т', 't'),
+    ('у', 'y'),
+    ('ѵ', 'v'),
+    ('ԝ', 'w'),
+    ('х', 'x'),
+    ('є', 'e'),
+    ('ґ', 'r'),
     // Greek
-    ('α', 'a'), ('β', 'b'), ('ε', 'e'), ('η', 'n'), ('ι', 'i'), ('κ', 'k'), ('ν', 'v'), ('ο', 'o'), ('ρ', 'p'),
-    ('τ', 't'), ('υ', 'u'), ('χ', 'x'), ('ω', 'w'),
+    ('α', 'a'),
+    ('β', 'b'),
+    ('ε', 'e'),
+    ('η', 'n'),
+    ('ι', 'i'),
+    ('κ', 'k'),
+    ('ν', 'v'),
+    ('ο', 'o'),
+    ('ρ', 'p'),
+    ('τ', 't'),
+    ('υ', 'u'),
+    ('χ', 'x'),
+    ('ω', 'w'),
     // Digits and Latin letters that are drawn alike
-    ('0', 'o'), ('1', 'l'), ('3', 'e'), ('5', 's'), ('ı', 'i'), ('ł', 'l'), ('ø', 'o'), ('đ', 'd'),
+    ('0', 'o'),
+    ('1', 'l'),
+    ('3', 'e'),
+    ('5', 's'),
+    ('ı', 'i'),
+    ('ł', 'l'),
+    ('ø', 'o'),
+    ('đ', 'd'),
 ];
 
 /// What a name looks like: two names with the same skeleton are taken for each other. Case, accents, spaces and
@@ -67,7 +106,9 @@ mod tests {
 
     #[test]
     fn rg15_names_that_hide_something_are_refused() {
-        for wrong in ["", " ", "a\nb", "a\u{0}", "pay\u{202e}lap", "a\u{200b}b", "\u{2066}x", "a\u{feff}", &"x".repeat(101)] {
+        for wrong in
+            ["", " ", "a\nb", "a\u{0}", "pay\u{202e}lap", "a\u{200b}b", "\u{2066}x", "a\u{feff}", &"x".repeat(101)]
+        {
             assert!(check(wrong).is_err(), "{wrong:?}");
         }
         for right in ["Крамниця", "O'Neil & Söhne", "日本語", "x", "a\u{200d}b", &"ї".repeat(100)] {
@@ -77,7 +118,8 @@ mod tests {
 
     #[test]
     fn rg15_names_that_look_alike_have_one_skeleton() {
-        for like in ["Brama Demo", "brama-demo", "ВRАМА DЕМО", "Вrаmа demo", "BRAMA  DEM0", "Bráma Démo", "Ｂrama demo"] {
+        for like in ["Brama Demo", "brama-demo", "ВRАМА DЕМО", "Вrаmа demo", "BRAMA  DEM0", "Bráma Démo", "Ｂrama demo"]
+        {
             assert_eq!(skeleton(like), skeleton("Brama demo"), "{like}");
         }
         assert_eq!(skeleton("paypaI"), skeleton("paypal"));

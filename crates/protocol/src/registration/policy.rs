@@ -48,7 +48,8 @@ impl HostRule {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(scheme) = text.strip_suffix(':') {
-            let fits = scheme.contains('.') && Url::parse(&format!("{scheme}:/")).is_ok_and(|url| url.scheme() == scheme);
+            let fits =
+                scheme.contains('.') && Url::parse(&format!("{scheme}:/")).is_ok_and(|url| url.scheme() == scheme);
             return fits.then(|| Self(Rule::Scheme(scheme.to_owned())));
         }
         let (below, host) = match text.strip_prefix("*.") {
@@ -117,7 +118,19 @@ mod tests {
 
     #[test]
     fn rg10_hosts_are_compared_whole() {
-        for wrong in ["", "*", "*.", "*.*", "a.example:8080", "a.example/cb", "https://a.example", "A.example", "scheme:", "a b", "u@a.example"] {
+        for wrong in [
+            "",
+            "*",
+            "*.",
+            "*.*",
+            "a.example:8080",
+            "a.example/cb",
+            "https://a.example",
+            "A.example",
+            "scheme:",
+            "a b",
+            "u@a.example",
+        ] {
             assert_eq!(HostRule::parse(wrong), None, "{wrong}");
         }
         let policy = |rules: &[&str]| Policy {

@@ -49,7 +49,10 @@ fn rg2_what_does_not_fit_is_refused() {
         (Client { grant_types: vec![GrantType::RefreshToken], ..device.clone() }, Part::GrantTypes),
         (Client { grant_types: both.clone(), ..native.clone() }, Part::GrantTypes),
         (Client { grant_types: both.clone(), auth_method: AuthMethod::None, ..web.clone() }, Part::GrantTypes),
-        (Client { require_pushed_authorization_requests: true, ..device.clone() }, Part::RequirePushedAuthorizationRequests),
+        (
+            Client { require_pushed_authorization_requests: true, ..device.clone() },
+            Part::RequirePushedAuthorizationRequests,
+        ),
         (Client { danger_allow_missing_pkce: true, ..browser.clone() }, Part::DangerAllowMissingPkce),
         (Client { danger_allow_missing_pkce: true, ..native.clone() }, Part::DangerAllowMissingPkce),
         (Client { danger_allow_missing_pkce: true, ..service.clone() }, Part::DangerAllowMissingPkce),
@@ -59,12 +62,21 @@ fn rg2_what_does_not_fit_is_refused() {
         (Client { keys: keys(r#"{"keys":[]}"#), ..signs.clone() }, Part::Jwks),
         (Client { keys: keys(r#"{"keys":[{"kty":"oct","k":"AA"}]}"#), ..signs.clone() }, Part::Jwks),
         (Client { keys: keys(&JWKS.replace("\"kty\"", "\"d\":\"AA\",\"kty\"")), ..signs.clone() }, Part::Jwks),
-        (Client { keys: ClientKeys::JwksUri("http://app.example.com/jwks".to_owned()), ..signs.clone() }, Part::JwksUri),
-        (Client { keys: ClientKeys::JwksUri("https://u@app.example.com/jwks".to_owned()), ..signs.clone() }, Part::JwksUri),
+        (
+            Client { keys: ClientKeys::JwksUri("http://app.example.com/jwks".to_owned()), ..signs.clone() },
+            Part::JwksUri,
+        ),
+        (
+            Client { keys: ClientKeys::JwksUri("https://u@app.example.com/jwks".to_owned()), ..signs.clone() },
+            Part::JwksUri,
+        ),
         (Client { keys: ClientKeys::JwksUri("file:///etc/passwd".to_owned()), ..signs.clone() }, Part::JwksUri),
         (Client { auth_signing_alg: Some("ES256".to_owned()), ..web.clone() }, Part::AuthSigningAlg),
         (Client { keys: keys(JWKS), auth_signing_alg: Some("none".to_owned()), ..signs.clone() }, Part::AuthSigningAlg),
-        (Client { keys: keys(JWKS), auth_signing_alg: Some("HS256".to_owned()), ..signs.clone() }, Part::AuthSigningAlg),
+        (
+            Client { keys: keys(JWKS), auth_signing_alg: Some("HS256".to_owned()), ..signs.clone() },
+            Part::AuthSigningAlg,
+        ),
         (Client { auth_method: AuthMethod::ClientSecretPost, ..browser.clone() }, Part::AuthMethod),
         (Client { auth_method: AuthMethod::None, grant_types: vec![], ..service.clone() }, Part::GrantTypes),
         (Client { refresh_delivery: RefreshDelivery::Body, ..browser.clone() }, Part::RefreshDelivery),
@@ -75,8 +87,14 @@ fn rg2_what_does_not_fit_is_refused() {
         (Client { serves: vec!["mailto:x@example.com".to_owned()], ..web.clone() }, Part::Serves),
         (Client { serves: vec!["https://api.example.com".to_owned()], ..browser.clone() }, Part::Serves),
         (Client { default_acr_values: vec!["a b".to_owned()], ..web.clone() }, Part::DefaultAcrValues),
-        (Client { backchannel_logout: logout("http://app.example.com/logout"), ..web.clone() }, Part::BackchannelLogoutUri),
-        (Client { backchannel_logout: logout("https://app.example.com/#x"), ..web.clone() }, Part::BackchannelLogoutUri),
+        (
+            Client { backchannel_logout: logout("http://app.example.com/logout"), ..web.clone() },
+            Part::BackchannelLogoutUri,
+        ),
+        (
+            Client { backchannel_logout: logout("https://app.example.com/#x"), ..web.clone() },
+            Part::BackchannelLogoutUri,
+        ),
         (Client { backchannel_logout: logout("/logout"), ..web.clone() }, Part::BackchannelLogoutUri),
         (Client { name: "a\u{202e}b".to_owned(), ..web.clone() }, Part::Name),
     ] {

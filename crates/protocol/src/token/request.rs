@@ -82,6 +82,10 @@ impl Credentials {
                         Refusal::from(&error::SEVERAL_AUTHENTICATIONS).with_detail("client_id differs from Basic")
                     );
                 }
+                // An empty secret may be left out (RFC 6749 §2.3.1), so this is a public client that names itself. TE-5.
+                if secret.is_empty() {
+                    return Ok(Self::None { client });
+                }
                 Ok(Self::Secret { client, secret: Handle::parse(&secret), basic: true })
             }
             _ => Err((&error::SEVERAL_AUTHENTICATIONS).into()),
@@ -298,6 +302,14 @@ mod tests {
     }
 
     #[test]
+    fn te5_an_empty_secret_is_none() {
+        let basic = header("cli:");
+        let credentials = Credentials::parse(&[&basic], &parameters("")).unwrap();
+        assert!(matches!(&credentials, Credentials::None { client } if client.as_str() == "cli"));
+        assert_eq!(refused(&[&basic], "client_id=other"), "B3104");
+    }
+
+    #[test]
     fn te5_a_public_client_names_itself() {
         assert_eq!(refused(&[], ""), "B3110");
         assert_eq!(refused(&[], "client_id=a/b"), "B3110");
@@ -317,7 +329,10 @@ mod tests {
             ("grant_type=authorization_code&grant_type=authorization_code".to_owned(), "B3102"),
             (format!("grant_type=authorization_code&code_verifier={verifier}"), "B3103"),
             ("grant_type=urn:ietf:params:oauth:grant-type:device_code".to_owned(), "B3103"),
-            ("grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=x&code_verifier=short".to_owned(), "B3105"),
+            (
+                "grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code=x&code_verifier=short".to_owned(),
+                "B3105",
+            ),
             ("grant_type=device_code&device_code=x".to_owned(), "B3120"),
             ("grant_type=authorization_code&code=x&code_verifier=short".to_owned(), "B3105"),
             (format!("grant_type=authorization_code&code=x&code=x&code_verifier={verifier}"), "B3102"),

@@ -115,6 +115,8 @@ pub fn sign_everybody_out(path: &Path, now: Timestamp) -> Result<(), OpenError> 
             "UPDATE authorization SET code_expires_at = min(code_expires_at, ?1) WHERE status = 3",
             now_ms,
         )?;
+        // One that was used up after the backup would let apps in again.
+        change(&transaction, "DELETE FROM initial_access_token", ())?;
         change(&transaction, "DELETE FROM lease", ())?;
         change(&transaction, "UPDATE catalog SET version = version + 1", ())?;
         record(&transaction, now, Event::Restored, About::default())

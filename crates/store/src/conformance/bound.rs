@@ -75,7 +75,8 @@ async fn te25_another_key_changes_nothing(w: World) {
 async fn te27_a_token_replaced_long_ago_tells_of_theft_whatever_the_key(w: World) {
     let who = w.signed_in("olena").await;
     for key in [Some(MINE), Some(THEIRS), None] {
-        let shop = w.client(&format!("shop{}", key.map_or(0, |key| key.as_bytes().iter().copied().max().unwrap()))).await;
+        let shop =
+            w.client(&format!("shop{}", key.map_or(0, |key| key.as_bytes().iter().copied().max().unwrap()))).await;
         let new = NewGrant { jkt: Some(MINE), ..w.new_grant(who, &shop).await };
         let grant = w.store.give_grant(new, at(0)).await.unwrap().unwrap();
         for generation in 0..3 {

@@ -120,7 +120,11 @@ async fn consent_is_for_a_request_that_waits(w: World) {
 }
 
 /// What `access_of` says: client, scope, and when it was last used.
-async fn access(w: &World, user: brama_protocol::id::UserId, now: i64) -> Vec<(String, String, Option<jiff::Timestamp>)> {
+async fn access(
+    w: &World,
+    user: brama_protocol::id::UserId,
+    now: i64,
+) -> Vec<(String, String, Option<jiff::Timestamp>)> {
     let found = w.store.access_of(user, at(now)).await.unwrap();
     found.into_iter().map(|one| (one.client.to_string(), one.scope.to_string(), one.used_at)).collect()
 }

@@ -6,7 +6,9 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::pkce;
 use brama_protocol::resource::Resources;
 
-use super::fixture::{Came, DAY, HOUR, MINUTE, SignedIn, World, at, authentication, came, granted, in_parallel, verifier};
+use super::fixture::{
+    Came, DAY, HOUR, MINUTE, SignedIn, World, at, authentication, came, granted, in_parallel, verifier,
+};
 use super::list;
 use crate::audit::Event;
 use crate::device::{
@@ -155,12 +157,8 @@ async fn ep20_what_a_device_asked_for_is_kept(w: World) {
 async fn ep21_two_devices_never_share_a_user_code(w: World) {
     let device = begun(&w).await;
     let tv = checked(&w, &device).await.code().asked.client.clone();
-    let new = || NewDevice {
-        code: w.hash(),
-        user_code: device.user_code,
-        asked: asked(&tv),
-        pace: Pace::starting(at(0)),
-    };
+    let new =
+        || NewDevice { code: w.hash(), user_code: device.user_code, asked: asked(&tv), pace: Pace::starting(at(0)) };
     let second = new();
     assert!(!w.store.begin_device(second.clone()).await.unwrap());
     assert!(w.store.find_device_code(second.code).await.unwrap().is_none());
@@ -344,7 +342,10 @@ async fn ep22_an_approved_code_gives_the_grant_once(w: World) {
     let spent = w.store.spend_device_code(checked(&w, &device).await, new.clone(), at(3)).await.unwrap();
     let SpendDevice::Now(grant) = spent else { panic!("it was approved: {spent:?}") };
     assert_eq!((grant.id, grant.user, &grant.client, grant.session), (new.id, who.user, &new.client, who.session));
-    assert_eq!((&grant.scope, &grant.resources, grant.offline, grant.lasting), (&new.scope, &new.resources, true, false));
+    assert_eq!(
+        (&grant.scope, &grant.resources, grant.offline, grant.lasting),
+        (&new.scope, &new.resources, true, false)
+    );
     assert_eq!((grant.created_at, grant.expires_at), (at(3), new.expires_at));
     assert!(w.grant_stands(grant.id, 3).await);
     assert_eq!(state(&w, &device).await, DeviceState::Redeemed);

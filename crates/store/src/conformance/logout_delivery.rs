@@ -56,6 +56,18 @@ impl World {
     }
 }
 
+/// Rows in every state, for the suite that moves them: one of a session that goes on, one that was settled.
+pub(super) async fn fill(w: &World, who: SignedIn) {
+    let app = w.listener("listener").await;
+    w.grant(who, &app).await;
+    let gone = w.sign_in(who.user, 0).await;
+    w.grant(gone, &app).await;
+    assert!(w.store.end_session(who.user, gone.session, at(1)).await.unwrap());
+    for one in w.claim(1).await {
+        assert!(w.store.settle_logout(&one, Attempt::Delivered, "answered 200", at(2)).await.unwrap());
+    }
+}
+
 fn pair(who: SignedIn, client: &ClientId) -> (String, String) {
     (who.session.to_string(), client.to_string())
 }
@@ -103,8 +115,7 @@ async fn lo10_every_end_of_a_session_tells_its_apps(w: World) {
         }
         let claimed = w.claim(now).await;
         let expected: BTreeSet<_> = [pair(who, &shop), pair(who, &wiki)].into();
-        let found: BTreeSet<_> =
-            claimed.iter().map(|one| (one.session.to_string(), one.client.to_string())).collect();
+        let found: BTreeSet<_> = claimed.iter().map(|one| (one.session.to_string(), one.client.to_string())).collect();
         assert_eq!(found, expected, "{end}");
         for one in claimed {
             assert_eq!((one.user, one.ended_at, one.attempts), (user, at(now), 1), "{end}");
@@ -209,7 +220,9 @@ async fn lo10_a_session_that_goes_on_after_all_is_listed_again(w: World) {
     let who = w.signed_in("olena").await;
     w.grant(who, &shop).await;
     let claimed = w.claim(8 * DAY).await;
-    assert!(w.store.settle_logout(claimed.first().unwrap(), Attempt::Delivered, "answered 200", at(8 * DAY)).await.unwrap());
+    assert!(
+        w.store.settle_logout(claimed.first().unwrap(), Attempt::Delivered, "answered 200", at(8 * DAY)).await.unwrap()
+    );
     w.grant(who, &shop).await;
     assert_eq!(w.store.logouts_to(&shop, 10).await.unwrap(), []);
     assert!(w.store.end_session(who.user, who.session, at(9)).await.unwrap());
@@ -310,7 +323,10 @@ async fn lo12_what_was_settled_stays_so_and_is_reported(w: World) {
     for (one, (attempt, state)) in w.claim(5).await.into_iter().zip(attempts) {
         let answer = format!("it came to {}", state.as_str());
         assert!(w.store.settle_logout(&one, attempt, &answer, at(6)).await.unwrap());
-        assert_eq!(w.store.settle_logout(&one, Attempt::Delivered, "", at(7)).await.unwrap(), matches!(attempt, Attempt::Again(_)));
+        assert_eq!(
+            w.store.settle_logout(&one, Attempt::Delivered, "", at(7)).await.unwrap(),
+            matches!(attempt, Attempt::Again(_))
+        );
         if matches!(attempt, Attempt::Again(_)) {
             continue;
         }
@@ -318,7 +334,9 @@ async fn lo12_what_was_settled_stays_so_and_is_reported(w: World) {
         assert_eq!(reported, [LogoutDelivery { state, answer: Some(answer), ..one }]);
     }
     assert_eq!(w.claim(DAY).await, []);
-    let of = async |event| w.audited(user, event).await.iter().filter(|row| row.client.is_some() && row.session.is_some()).count();
+    let of = async |event| {
+        w.audited(user, event).await.iter().filter(|row| row.client.is_some() && row.session.is_some()).count()
+    };
     assert_eq!((of(Event::AppSignedOut).await, of(Event::AppNotSignedOut).await), (2, 2));
 }
 
@@ -335,7 +353,10 @@ async fn lo12_a_claim_takes_no_more_than_its_limit_and_the_oldest_first(w: World
         w.store.claim_logouts(2, at(50), at(20)).await.unwrap().into_iter().map(|one| one.session).collect();
     assert_eq!(first, ended.iter().rev().take(2).copied().collect());
     let reported = w.store.logouts_to(&shop, 3).await.unwrap();
-    assert_eq!(reported.iter().map(|one| one.session).collect::<Vec<_>>(), ended.iter().take(3).copied().collect::<Vec<_>>());
+    assert_eq!(
+        reported.iter().map(|one| one.session).collect::<Vec<_>>(),
+        ended.iter().take(3).copied().collect::<Vec<_>>()
+    );
 }
 
 async fn lo12_settled_messages_are_swept_after_a_week(w: World) {

@@ -61,6 +61,15 @@ async fn uses_left(w: &World) -> Vec<u32> {
     w.store.initial_access_tokens().await.unwrap().iter().map(|token| token.uses_left).collect()
 }
 
+/// Rows for the suite that moves them: a token that was used, and apps with and without an end.
+pub(super) async fn fill(w: &World) {
+    let (hash, _) = initial(w, 3).await;
+    for (id, unused_life) in [("registered", Some(SignedDuration::from_hours(24 * 30))), ("lasting", None)] {
+        let new = NewRegistration { unused_life, ..new(w, id, Some(hash)) };
+        assert_eq!(w.store.register_client(new, at(1)).await.unwrap(), Register::Registered);
+    }
+}
+
 async fn rg10_a_token_lets_in_as_often_as_it_says(w: World) {
     let (hash, token) = initial(&w, 2).await;
     assert_eq!(w.store.initial_access_tokens().await.unwrap(), [token]);
@@ -129,7 +138,9 @@ async fn rg17_only_its_token_opens_a_registration(w: World) {
     let found = w.store.find_registration(&a, of_a).await.unwrap().unwrap();
     assert_eq!((&found.record.client, found.issued_at), (&itself("a").client, at(0)));
     let operators = w.client("shop").await;
-    for (client, token) in [(&a, of_b), (&b, of_a), (&a, w.hash()), (&operators, of_a), (&"none".parse().unwrap(), of_a)] {
+    for (client, token) in
+        [(&a, of_b), (&b, of_a), (&a, w.hash()), (&operators, of_a), (&"none".parse().unwrap(), of_a)]
+    {
         assert!(w.store.find_registration(client, token).await.unwrap().is_none(), "{client}");
         let record = itself(client.as_str());
         assert!(!w.store.replace_registration(record, Secrets::Drop, token, true).await.unwrap(), "{client}");

@@ -115,6 +115,8 @@ async fn fill(w: &World) -> Begun {
     w.store.request_authorization(long).await.unwrap();
     assert!(w.store.consent_authorization(id, consented(who.user, "openid"), true, at(1)).await.unwrap());
     assert!(w.store.choose_account(id, who.user, at(1)).await.unwrap());
+    super::registration::fill(w).await;
+    super::logout_delivery::fill(w, who).await;
     for kid in ["a", "b"] {
         let alg = format!("alg-{kid}");
         let key = NewSigningKey { kid: kid.to_owned(), alg, sealed: vec![0, 1, 255], active: true, created_at: at(0) };
@@ -317,10 +319,19 @@ async fn a_restored_database_brings_nothing_back(backend: &impl Movable) {
         }
         let spend = w.spend(begun.code, begun.who, now).await;
         assert!(!matches!(spend, Spend::Now(_)), "the code works");
-        assert!(!w.store.consent_authorization(begun.waiting, consented(begun.who.user, "openid"), false, at(now)).await.unwrap());
+        assert!(
+            !w.store
+                .consent_authorization(begun.waiting, consented(begun.who.user, "openid"), false, at(now))
+                .await
+                .unwrap()
+        );
     }
     assert!(matches!(w.state(begun.waiting).await, AuthorizationState::Denied));
+    assert!(w.store.initial_access_tokens().await.unwrap().is_empty(), "a token that was used up counts again");
     assert!(matches!(w.store.reserve_attempt(vec![lane()], at(1)).await.unwrap(), Admission::Wait(_)), "forgiven");
+    // Apps that think that somebody is signed in are told that nobody is. LO-10.
+    let told = w.store.claim_logouts(1000, at(61), at(31)).await.unwrap();
+    assert_eq!(told.iter().map(|one| one.session).collect::<Vec<_>>(), [begun.who.session]);
     // People and apps are there, and may begin anew.
     let anew = w.sign_in(begun.who.user, 40).await;
     assert!(w.session_lives(anew, 41).await && w.session_lives(anew, DAY).await);

@@ -56,7 +56,8 @@ async fn write(store: &dyn Store, seen: &ClientRecord, client: Client) -> Result
         ChangeClient::Changed => Ok(()),
         ChangeClient::Unknown => Err(unknown(&id)),
         ChangeClient::ChangedMeanwhile => {
-            let what = format!("somebody else changed the app {id} at the same moment; it was not changed by this command");
+            let what =
+                format!("somebody else changed the app {id} at the same moment; it was not changed by this command");
             Err(Trouble::new("B5106", what, format!("look at it with `brama client show {id}`, then try again")).into())
         }
     }
@@ -125,14 +126,21 @@ pub(crate) async fn rotate(flags: &Rotate) -> Result<(), Failure> {
     let method = seen.client.auth_method;
     if !method.has_secret() {
         let fix = format!("give it a method with one: `brama client set {id} --auth-method client_secret_basic`");
-        return Err(Trouble::new("B5105", format!("the app {id} has no secret: its method is {}", method.as_str()), fix).into());
+        return Err(Trouble::new(
+            "B5105",
+            format!("the app {id} has no secret: its method is {}", method.as_str()),
+            fix,
+        )
+        .into());
     }
     let secret = new_secret()?;
     match store.add_client_secret(id, secret.hash(), edge::now()).await? {
         AddSecret::Added => {
             let now = find(store.as_ref(), &flags.id).await?;
             let what = if now.secrets.len() > 1 {
-                format!("The app has a new secret, and the old one still counts. End it: brama client rotate {id} --retire")
+                format!(
+                    "The app has a new secret, and the old one still counts. End it: brama client rotate {id} --retire"
+                )
             } else {
                 "The app has a secret.".to_owned()
             };

@@ -1,13 +1,16 @@
 //! Codes of the commands and of the start: what they mean and what to do. The message itself says it of the case at hand.
 
 /// What holds for every mistake in the configuration.
-pub(super) const CONFIGURATION: &str =
-    "the message names file, line and key, what was expected, and what to write; `brama check` finds all of them at once";
+pub(super) const CONFIGURATION: &str = "the message names file, line and key, what was expected, and what to write; `brama check` finds all of them at once";
 
 /// Code, meaning, what to do.
 pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("B1012", "a value of the configuration makes no sense", "write what the message asks for"),
-    ("B1101", "the server cannot listen on its address", "stop the other process, or choose another port with --listen"),
+    (
+        "B1101",
+        "the server cannot listen on its address",
+        "stop the other process, or choose another port with --listen",
+    ),
     ("B1201", "the database or its folder cannot be used", "look at path, owner, free space and the log of the kernel"),
     ("B1202", "another process holds the database", "stop it; one server owns a SQLite database"),
     ("B1203", "a newer version made the database", "run that version, or restore a backup made before the upgrade"),
@@ -17,27 +20,55 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("B1207", "the operating system refused", "look at file modes, disk space and limits"),
     ("B1208", "password hashing cannot start", "look at [passwords] and at the memory of this machine"),
     ("B1209", "there is no database here", "name the right --config or --data-dir, or start the server once"),
-    ("B1210", "the configuration file exists already or cannot be written", "name another file, or move the old one away"),
-    ("B1211", "the file of a client secret does not hold one", "make one: head -c 32 /dev/urandom | basenc --base64url | tr -d '='"),
-    ("B1212", "the demo account's password is lost", "set one with `brama user password`, or delete the folder to start over"),
+    (
+        "B1210",
+        "the configuration file exists already or cannot be written",
+        "name another file, or move the old one away",
+    ),
+    (
+        "B1211",
+        "the file of a client secret does not hold one",
+        "make one: head -c 32 /dev/urandom | basenc --base64url | tr -d '='",
+    ),
+    (
+        "B1212",
+        "the demo account's password is lost",
+        "set one with `brama user password`, or delete the folder to start over",
+    ),
     ("B1213", "the demo API cannot start", "look at the message; the server itself is not concerned"),
     ("B1214", "the way to other servers cannot be set up", "look at [outgoing], above all at ca_file"),
     ("B1221", "the PostgreSQL server cannot be reached", "start it, and look at host and port of database.url"),
     ("B1222", "PostgreSQL refuses the user, the password or the database name", "look at these three in database.url"),
     ("B1223", "the PostgreSQL server is too old", "upgrade it"),
     ("B1224", "the PostgreSQL server takes no writes", "name the primary, or all hosts of the cluster"),
-    ("B1225", "there is no trusted connection to the PostgreSQL server", "set database.ca_file, and use the host name of its certificate"),
+    (
+        "B1225",
+        "there is no trusted connection to the PostgreSQL server",
+        "set database.ca_file, and use the host name of its certificate",
+    ),
     ("B1231", "a copy into the database has not ended", "run the same `brama db copy` again: it goes on where it was"),
     ("B1232", "the backup cannot be written, or a file is in its place", "name another file, or make room"),
     ("B1233", "the file is no sound backup", "take another backup; the database was not touched"),
     ("B1234", "somebody else uses the database", "stop every server that uses it, then try again"),
     ("B1235", "the database is not empty", "name an empty one, or say --replace or --empty-target"),
-    ("B1236", "the databases of a copy are not two, or not databases", "name two: sqlite:PATH or postgres://user@host/database"),
+    (
+        "B1236",
+        "the databases of a copy are not two, or not databases",
+        "name two: sqlite:PATH or postgres://user@host/database",
+    ),
     ("B1237", "the copy differs from its source, which was written meanwhile", "stop the server, then copy again"),
     ("B1238", "a row cannot be stored in the other database", "report it with the message"),
-    ("B1301", "the master key is missing or unreadable", "put the key that belongs to this database at secrets.key_file"),
+    (
+        "B1301",
+        "the master key is missing or unreadable",
+        "put the key that belongs to this database at secrets.key_file",
+    ),
     ("B1302", "the master key is not that of this database", "set secrets.key_file to the key that was made with it"),
-    ("B1303", "others can read the master key", "chmod 600 the file; if somebody may have read it, everything sealed is theirs"),
+    (
+        "B1303",
+        "others can read the master key",
+        "chmod 600 the file; if somebody may have read it, everything sealed is theirs",
+    ),
     ("B4201", "there is no terminal to ask for a password", "pipe it in with --password-stdin"),
     ("B4202", "the two passwords differ", "run the command again"),
     ("B4203", "the password is too short, too long or too common", "choose four words that do not belong together"),
@@ -47,18 +78,42 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("B5101", "there is no such app", "see `brama client list`"),
     ("B5102", "a value of an app cannot stand, or does not fit the others", "the message names it and what to write"),
     ("B5103", "the system gave no random bytes", "run the command again"),
-    ("B5104", "the id belongs to an app that is described differently", "choose another id, or change that app with `brama client set`"),
-    ("B5105", "the app can have no further secret", "retire the older one with `brama client rotate ID --retire`, or choose a method with a secret"),
-    ("B5106", "somebody else changed the app at the same moment", "look at it with `brama client show`, then try again"),
+    (
+        "B5104",
+        "the id belongs to an app that is described differently",
+        "choose another id, or change that app with `brama client set`",
+    ),
+    (
+        "B5105",
+        "the app can have no further secret",
+        "retire the older one with `brama client rotate ID --retire`, or choose a method with a secret",
+    ),
+    (
+        "B5106",
+        "somebody else changed the app at the same moment",
+        "look at it with `brama client show`, then try again",
+    ),
     ("B5107", "a file of keys cannot be read", "name a file with a JWK set of public keys"),
     ("B5108", "there is no such initial access token", "see `brama registration token list`"),
     ("B5109", "an initial access token cannot be like that", "write --expires as 24h or 7d, and a short note"),
-    ("B5110", "an app may leave PKCE out (a warning at the start)", "let it send PKCE, then `brama client set ID --danger-allow-missing-pkce=false`"),
-    ("B5111", "an app can never work as it is registered (a warning at the start)", "give it a secret with `brama client rotate ID`, or change what the log names"),
+    (
+        "B5110",
+        "an app may leave PKCE out (a warning at the start)",
+        "let it send PKCE, then `brama client set ID --danger-allow-missing-pkce=false`",
+    ),
+    (
+        "B5111",
+        "an app can never work as it is registered (a warning at the start)",
+        "give it a secret with `brama client rotate ID`, or change what the log names",
+    ),
     ("B5112", "there is no such code", "see `brama explain` for all of them"),
     ("B5301", "the server has no keys of that algorithm", "add it to tokens.signing_algorithms"),
     ("B5302", "the next signing key was published too recently", "wait as long as the message says, or use --now"),
     ("B5303", "there is no such signing key", "see `brama key list`"),
     ("B5304", "removing a signing key has to be confirmed", "add --yes if it has leaked; otherwise rotate"),
-    ("B5305", "the key's algorithm is switched off, so nothing could take its place", "add it to tokens.signing_algorithms first"),
+    (
+        "B5305",
+        "the key's algorithm is switched off, so nothing could take its place",
+        "add it to tokens.signing_algorithms first",
+    ),
 ];

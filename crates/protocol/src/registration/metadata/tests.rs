@@ -40,7 +40,8 @@ fn rg12_the_defaults_are_those_of_the_rfc() {
     assert_eq!(client.scope, policy(Mode::Token).scopes);
     assert!(!client.first_party && client.enabled);
     // Nothing but what this server signs with.
-    let metadata: ClientMetadata = serde_json::from_value(json!({ "redirect_uris": ["https://a.example/cb"] })).unwrap();
+    let metadata: ClientMetadata =
+        serde_json::from_value(json!({ "redirect_uris": ["https://a.example/cb"] })).unwrap();
     let proposed = metadata.propose("app".parse().unwrap(), &policy(Mode::Token), &["ES256"]).unwrap();
     assert_eq!(proposed.client().id_token_alg, IdTokenAlgorithm::ES256);
 }
@@ -74,12 +75,25 @@ fn rg13_what_the_web_and_native_apps_may_register() {
         let metadata = with("post_logout_redirect_uris", json!([wrong]));
         assert_eq!(propose(metadata), Err(&error::REGISTRATION_REDIRECT_URI), "{wrong}");
     }
-    for wrong in ["http://app.example.com/cb", "http://localhost.evil.test/cb", "myapp:/cb", "javascript:alert(1)", "http://127.0.0.2.evil.test/"] {
+    for wrong in [
+        "http://app.example.com/cb",
+        "http://localhost.evil.test/cb",
+        "myapp:/cb",
+        "javascript:alert(1)",
+        "http://127.0.0.2.evil.test/",
+    ] {
         let metadata = json!({ "redirect_uris": [wrong], "application_type": "native" });
         assert_eq!(propose(metadata), Err(&error::REGISTRATION_REDIRECT_URI), "{wrong}");
     }
-    for right in ["com.example.app:/cb", "http://127.0.0.1/cb", "http://[::1]:1/cb", "http://localhost:3000/cb", "https://app.example.com/cb"] {
-        let metadata = json!({ "redirect_uris": [right], "application_type": "native", "token_endpoint_auth_method": "none" });
+    for right in [
+        "com.example.app:/cb",
+        "http://127.0.0.1/cb",
+        "http://[::1]:1/cb",
+        "http://localhost:3000/cb",
+        "https://app.example.com/cb",
+    ] {
+        let metadata =
+            json!({ "redirect_uris": [right], "application_type": "native", "token_endpoint_auth_method": "none" });
         assert_eq!(propose(metadata).unwrap().client_type, ClientType::Native, "{right}");
     }
     assert_eq!(propose(with("application_type", json!("desktop"))), Err(&error::REGISTRATION_METADATA));
@@ -127,7 +141,9 @@ fn rg10_the_open_mode_makes_public_clients_only() {
     let client = propose_under(&open, json!({ "redirect_uris": ["https://app.example.com/cb"] })).unwrap();
     assert_eq!((client.auth_method, client.client_type), (AuthMethod::None, ClientType::Browser));
     assert_eq!(client.origins.len(), 1);
-    for method in ["client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", "tls_client_auth", ""] {
+    for method in
+        ["client_secret_basic", "client_secret_post", "private_key_jwt", "client_secret_jwt", "tls_client_auth", ""]
+    {
         let refused = propose_under(&open, with("token_endpoint_auth_method", json!(method)));
         assert_eq!(refused, Err(&error::REGISTRATION_AUTH_METHOD), "{method}");
     }
@@ -251,7 +267,8 @@ fn openid_registration_5_every_redirect_uri_is_in_the_document() {
         serde_json::from_value(json!({ "redirect_uris": ["https://a.example/cb", "https://b.example/cb"] })).unwrap();
     let proposed = metadata.propose("app".parse().unwrap(), &policy(Mode::Token), &["RS256"]).unwrap();
     assert!(proposed.is_listed_in(br#"["https://b.example/cb", "https://c.example/", "https://a.example/cb"]"#));
-    for wrong in [r#"["https://a.example/cb"]"#, r#"["https://a.example/cb", "https://b.example/CB"]"#, "{}", "", "[1]"] {
+    for wrong in [r#"["https://a.example/cb"]"#, r#"["https://a.example/cb", "https://b.example/CB"]"#, "{}", "", "[1]"]
+    {
         assert!(!proposed.is_listed_in(wrong.as_bytes()), "{wrong}");
     }
 }
