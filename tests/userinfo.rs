@@ -66,7 +66,11 @@ async fn rs1_rs2_rs4_one_token_in_one_header() {
     // No credentials: a challenge without an error. A token in the query is no credential.
     for call in [server.get("/userinfo"), server.get(&format!("/userinfo?access_token={token}"))] {
         let reply = call.send().await.expect(401);
-        assert_eq!(reply.headers_of("www-authenticate"), ["Bearer", "DPoP algs=\"ES256 EdDSA RS256 PS256\""], "{reply}");
+        assert_eq!(
+            reply.headers_of("www-authenticate"),
+            ["Bearer", "DPoP algs=\"ES256 EdDSA RS256 PS256\""],
+            "{reply}"
+        );
     }
     for scheme in ["Bearer", "bEaReR", "BEARER"] {
         let call = server.get("/userinfo").header("authorization", &format!("{scheme} {token}"));
@@ -131,7 +135,8 @@ async fn ep40_without_openid_it_is_403_and_says_what_is_missing() {
     let server = TestServer::start().await;
     let mut claims = tokens::peek(&signed_in_to(&server, &RelyingParty::shop()).await.access).1;
     claims["scope"] = "profile email".into();
-    let token = server.deployment.catalog.get().keyring.for_access_tokens().unwrap().sign(Typ::AccessToken, &claims).unwrap();
+    let token =
+        server.deployment.catalog.get().keyring.for_access_tokens().unwrap().sign(Typ::AccessToken, &claims).unwrap();
     let reply = server.get("/userinfo").bearer(&token).send().await.expect_error(403, "insufficient_scope");
     let challenge = reply.header("www-authenticate").unwrap();
     assert!(

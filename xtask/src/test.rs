@@ -94,7 +94,16 @@ fn rust(vectors: &Option<String>) -> Vec<Step> {
         Step::new(name, "cargo", &[&["test", "--no-fail-fast"][..], arguments].concat()).env(DATABASE, "postgres")
     };
     let process = ["--package", "brama", "--test", "process", "--"];
-    let of_process = ["administration::", "dev::", "durability::", "isolation::", "keys::", "overload::", "serve::"];
+    let of_process = [
+        "administration::",
+        "backchannel::",
+        "dev::",
+        "durability::",
+        "isolation::",
+        "keys::",
+        "overload::",
+        "serve::",
+    ];
     vec![
         Step::new("format", "cargo", &["fmt", "--all", "--check"]).fix("run `cargo fmt --all`"),
         Step::new("clippy", "cargo", &clippy),

@@ -181,7 +181,7 @@ mod tests {
     fn an_explanation_says_something_and_fits_a_terminal() {
         for Explanation { id, why, fix } in TABLE {
             for text in [why, fix] {
-                assert!((10..400).contains(&text.len()) && text.trim() == *text && !text.contains('\n'), "{id}: {text}");
+                assert!((5..400).contains(&text.len()) && text.trim() == *text && !text.contains('\n'), "{id}: {text}");
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use brama_store::Unavailable;
 pub(crate) use brama_store::stored::{
-    acr_request, authentication, client_id, corrupt, granted, millis, named_claims, response_mode, response_mode_number,
-    scope, timestamp,
+    acr_request, authentication, client_id, corrupt, granted, millis, named_claims, response_mode,
+    response_mode_number, scope, timestamp,
 };
 use rusqlite::Row;
 

@@ -85,7 +85,8 @@ impl SigningKeys for SqliteStore {
     async fn remove_signing_key(&self, kid: &str, now: Timestamp) -> Result<RemoveKey, Unavailable> {
         let kid = kid.to_owned();
         self.write(move |connection| {
-            let sql = "SELECT alg, activated_at IS NOT NULL AND retired_at IS NULL AS active FROM signing_key WHERE kid = ?1";
+            let sql =
+                "SELECT alg, activated_at IS NOT NULL AND retired_at IS NULL AS active FROM signing_key WHERE kid = ?1";
             let read = |row: &Row<'_>| Ok((get::<String>(row, "alg")?, get::<bool>(row, "active")?));
             let Some((alg, active)) = first(connection, sql, [&kid], read)? else { return Ok(RemoveKey::NotThere) };
             if active && !activate(connection, &alg, now)? {

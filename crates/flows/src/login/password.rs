@@ -79,7 +79,8 @@ pub async fn verify(ctx: &Ctx, typed_name: &str, typed_password: &str, source: S
     if verification.outdated {
         rehash(ctx, user.id, password, sealed).await;
     }
-    let authentication = Authentication { at: ctx.now, amr: vec!["pwd".to_owned()], acr: Level::One.as_str().to_owned() };
+    let authentication =
+        Authentication { at: ctx.now, amr: vec!["pwd".to_owned()], acr: Level::One.as_str().to_owned() };
     Ok(ProvenUser { user, authentication })
 }
 

@@ -273,9 +273,15 @@ fn a_thumbprint_is_43_characters() {
     let thumbprint = JwkThumbprint::parse(text).unwrap();
     assert_eq!(thumbprint.to_string(), text);
     assert_eq!(serde_json::to_value(Confirmation { jkt: thumbprint }).unwrap(), json!({ "jkt": text }));
-    for wrong in
-        ["", "a", text.trim_start_matches('0'), &format!("{text}A"), &format!("{text}="), &format!(" {text}"), &text.replace('I', "J")]
-    {
+    for wrong in [
+        "",
+        "a",
+        text.trim_start_matches('0'),
+        &format!("{text}A"),
+        &format!("{text}="),
+        &format!(" {text}"),
+        &text.replace('I', "J"),
+    ] {
         assert_eq!(JwkThumbprint::parse(wrong), None, "{wrong}");
     }
 }

@@ -1,7 +1,7 @@
 //! Hot operations are one round trip. Design §7.
 
-use brama_store::authorization::{Authorizations as _, Spend};
 use brama_protocol::id::GrantId;
+use brama_store::authorization::{Authorizations as _, Spend};
 use brama_store::grant::{GaveBack, Grants as _, Presenter};
 use brama_store::replay::Replays as _;
 use brama_store::revoked_token::{RevokedToken, RevokedTokens as _};
@@ -52,7 +52,8 @@ async fn design7_hot_operations_are_one_round_trip() {
         assert!(store.first_seen(key, at(60), at(1)).await.unwrap());
         let after = round_trips("first_seen", after);
         let (client, own) = (who.client.clone(), Some(grant.id));
-        let token = RevokedToken { jti: format!("jti-{round}"), expires_at: at(60), client: client.clone(), grant: own };
+        let token =
+            RevokedToken { jti: format!("jti-{round}"), expires_at: at(60), client: client.clone(), grant: own };
         assert!(store.revoke_token(token, at(1)).await.unwrap());
         let after = round_trips("revoke_token", after);
         let nobodys = GrantId::new(at(0), [9; 10]);

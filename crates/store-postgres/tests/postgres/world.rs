@@ -10,9 +10,9 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{AuthorizationId, GrantId, SessionId, UserId};
 use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::pkce;
-use brama_protocol::resource::Resources;
 use brama_protocol::redirect_uri::MatchedRedirectUri;
 use brama_protocol::refresh_token::PresentedRefreshToken;
+use brama_protocol::resource::Resources;
 use brama_protocol::scope::{GrantedScope, Scope};
 use brama_protocol::username::Username;
 use brama_store::authorization::{
@@ -148,7 +148,7 @@ pub(crate) fn new_grant(who: &SignedIn) -> NewGrant {
         session: who.session,
         scope: granted(),
         resources: Resources::default(),
-            claims: NamedClaims::default(),
+        claims: NamedClaims::default(),
         authentication: authentication(),
         offline: false,
         jkt: None,
@@ -167,16 +167,16 @@ pub(crate) async fn code(store: &PostgresStore, who: &SignedIn) -> HandleHash<ki
         id,
         browser: HandleHash::from_bytes(bytes()),
         asked: Asked::new(
-                who.client.clone(),
-                Return {
-                    redirect_uri: MatchedRedirectUri::from_stored("https://app.example.com/cb".to_owned()),
-                    mode: ResponseMode::Query,
-                    state: None,
-                },
-                granted(),
-                Some(pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap()),
-            ),
-            requested_at: at(0),
+            who.client.clone(),
+            Return {
+                redirect_uri: MatchedRedirectUri::from_stored("https://app.example.com/cb".to_owned()),
+                mode: ResponseMode::Query,
+                state: None,
+            },
+            granted(),
+            Some(pkce::Challenge::parse(Some(CHALLENGE), Some("S256")).unwrap()),
+        ),
+        requested_at: at(0),
         expires_at: at(600),
         state: AuthorizationState::Requested { consented: None, chosen: None },
     };

@@ -32,7 +32,13 @@ async fn every_change_of_a_client_raises_the_version(w: World) {
 }
 
 async fn a_new_key_raises_the_version(w: World) {
-    let key = NewSigningKey { kid: "a".to_owned(), alg: "ES256".to_owned(), sealed: vec![1], active: true, created_at: at(0) };
+    let key = NewSigningKey {
+        kid: "a".to_owned(),
+        alg: "ES256".to_owned(),
+        sealed: vec![1],
+        active: true,
+        created_at: at(0),
+    };
     let before = version(&w).await;
     w.store.add_signing_key(key.clone()).await.unwrap();
     let after = version(&w).await;

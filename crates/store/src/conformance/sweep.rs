@@ -161,8 +161,7 @@ async fn te14_what_may_come_again_goes(w: World) {
 async fn ep35_revoked_tokens_stay_a_day_after_their_expiry(w: World) {
     let shop = w.client("shop").await;
     for (jti, expires_at) in [("a", 60), ("b", DAY)] {
-        let token =
-            RevokedToken { jti: jti.to_owned(), expires_at: at(expires_at), client: shop.clone(), grant: None };
+        let token = RevokedToken { jti: jti.to_owned(), expires_at: at(expires_at), client: shop.clone(), grant: None };
         assert!(w.store.revoke_token(token, at(0)).await.unwrap());
     }
     assert_eq!(sweep(&w, DAY + 60).await.revoked_tokens, 0);

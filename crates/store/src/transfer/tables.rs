@@ -112,14 +112,7 @@ pub const TABLES: &[Table] = &[
     table(
         "initial_access_token",
         1,
-        &[
-            bytes("id"),
-            bytes("hash"),
-            text("note"),
-            integer("uses_left"),
-            integer("expires_at"),
-            integer("created_at"),
-        ],
+        &[bytes("id"), bytes("hash"), text("note"), integer("uses_left"), integer("expires_at"), integer("created_at")],
     ),
     table(
         "session",
