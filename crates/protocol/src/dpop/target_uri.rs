@@ -36,7 +36,9 @@ impl TargetUri {
         }
         url.set_query(None);
         url.set_fragment(None);
-        Some(Self(url.into()))
+        // A host that was percent-encoded may have become something that is no URI.
+        let normal = String::from(url);
+        normal.bytes().all(is_uri_byte).then_some(Self(normal))
     }
 
     /// The address of a path below a base such as `https://api.example.com` or `https://example.com/api`, both as configured
