@@ -250,12 +250,15 @@ async fn pw14_an_outdated_hash_is_renewed_at_the_next_sign_in() {
 
 #[tokio::test]
 async fn tk27_another_master_key_opens_no_signing_key() {
-    use brama_flows::keys::{Keyring, MasterKey, Purpose, Sealer};
+    use brama_flows::keys::{KeySettings, Keyring, MasterKey, Purpose, Sealer};
     use brama_jose::Algorithm;
+    use jiff::SignedDuration;
     let server = TestServer::start().await;
     let other = MasterKey::new(*b"another-master-key-of-32-bytes!!").unwrap();
     let sealer = Sealer::new(&other.derive(Purpose::SigningKeys).unwrap()).unwrap();
-    assert!(Keyring::read(&*server.store, &sealer, Algorithm::Es256).await.is_err());
+    let hour = SignedDuration::from_hours(1);
+    let settings = KeySettings { algorithms: vec![Algorithm::Es256], rotation: hour, longest_life: hour };
+    assert!(Keyring::read(&*server.store, &sealer, &settings).await.is_err());
     // SE-23: a client without a type of secret has none to steal.
     let public = Client { ..seeds::client("public", ClientType::Native) };
     seeds::put_client(&server, public).await;

@@ -291,3 +291,66 @@ async fn lo6_nothing_of_a_logout_is_kept_or_framed() {
         assert_eq!(reply.header("x-frame-options"), Some("DENY"), "{reply}");
     }
 }
+
+/// Whoever comes back the next day to sign out has an idle session: what apps were given through it ends all the same.
+#[tokio::test]
+async fn lo5_lo10_an_idle_session_is_ended_too() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    let idle = 13 * 3600;
+    // By a hint that fits.
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    server.clock.advance_seconds(idle);
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect(200);
+    let target = address(&[("id_token_hint", &tokens.id), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT)]);
+    assert!(browser.step(Some(SHOP), &target).await.expect(303).location().starts_with(seeds::SHOP_SIGNED_OUT));
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect_error(400, "invalid_grant");
+    // By the button, after being asked who it is about.
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    server.clock.advance_seconds(idle);
+    let page = browser.step(Some(SHOP), &address(&[])).await.expect(200);
+    assert!(page.text().contains(seeds::OLENA), "{page}");
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect(200);
+    let form = html::form(page.text(), "/sign-out").unwrap();
+    let _ = browser.submit(&form, &[]).await.page().expect(200);
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect_error(400, "invalid_grant");
+    // By the button of the account page, which was open all the while.
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    let page = browser.step(None, "/account").await.expect(200);
+    server.clock.advance_seconds(idle);
+    let form = html::form(page.text(), "/account/sign-out").unwrap();
+    let _ = browser.submit(&form, &[]).await.page().expect(200);
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect_error(400, "invalid_grant");
+}
+
+/// The hint of another session, and a forged form, end an idle session no more than a live one.
+#[tokio::test]
+async fn lo2_wh11_an_idle_session_is_not_ended_by_others() {
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    let (_, of_another) = customer(&server, seeds::TARAS).await;
+    server.clock.advance_seconds(13 * 3600);
+    let asked = browser.step(Some(SHOP), &address(&[("id_token_hint", &of_another.id)])).await.expect(200);
+    assert!(html::form(asked.text(), "/sign-out").is_some(), "{asked}");
+    let forged = browser.post_form("/oauth2/logout", "/sign-out", &[("csrf", "x")]).await.expect(403);
+    assert!(!forged.deletes_cookie(SESSION), "{forged}");
+    let _ = shop.refresh(&server, &tokens.refresh).await.expect(200);
+}
+
+/// An app that registered itself leads nobody away who was never signed in to it.
+#[tokio::test]
+async fn az13_lo6_an_app_that_registered_itself_redirects_only_with_a_hint() {
+    let server = TestServer::start().await;
+    let shop = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap().client.clone();
+    let itself = brama_protocol::client::Client { registrar: brama_protocol::client::Registrar::Itself, ..shop };
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    seeds::put_client(&server, itself).await;
+    server.keep_up().await;
+    let bare = [("client_id", "shop"), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT)];
+    let reply = Browser::new(&server).step(Some(SHOP), &address(&bare)).await.expect(303);
+    assert_eq!(reply.location(), "/signed-out?client_id=shop");
+    let hinted = [("id_token_hint", &*tokens.id), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT)];
+    let reply = browser.step(Some(SHOP), &address(&hinted)).await.expect(303);
+    assert!(reply.location().starts_with(seeds::SHOP_SIGNED_OUT), "{reply}");
+}

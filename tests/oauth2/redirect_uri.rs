@@ -2,7 +2,7 @@
 
 use brama_protocol::client::{Client, ClientType};
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
-use brama_testkit::{Browser, Landing, RelyingParty, TestServer, seeds};
+use brama_testkit::{Browser, Landing, RelyingParty, TestServer, html, seeds};
 
 /// Our own page, status 400, naming this row of the error table; no redirect and no cookie.
 async fn assert_on_page(server: &TestServer, target: &str, code: &str) {
@@ -191,4 +191,34 @@ async fn az3_the_way_back_is_taken_once_client_and_address_are_right() {
     let server = TestServer::start().await;
     let landing = Browser::new(&server).visit(&RelyingParty::shop().authorize_url(&[("response_type", "token")])).await;
     assert!(matches!(landing, Landing::Outside(_)), "{landing:?}");
+}
+
+/// A request that waits is held against the registration of the moment it goes on: what was taken away is gone.
+#[tokio::test]
+async fn az4_redir12_a_redirect_uri_that_was_removed_gets_no_code_of_an_older_request() {
+    use brama_protocol::scope::Scope;
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    let client = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap().client.clone();
+    let elsewhere = RegisteredRedirectUri::parse("https://shop.example.net/new").unwrap();
+    for changed in [
+        Client { redirect_uris: vec![elsewhere], ..client.clone() },
+        Client { scope: Scope::parse("openid").unwrap(), ..client.clone() },
+    ] {
+        seeds::put_client(&server, client.clone()).await;
+        server.keep_up().await;
+        let mut browser = Browser::new(&server);
+        let page = browser.authorize(&shop, &[]).await.page();
+        let form = html::form(page.text(), "/sign-in").unwrap();
+        seeds::put_client(&server, changed).await;
+        server.keep_up().await;
+        let refused = browser.submit_step(&form, &[("username", seeds::OLENA), ("password", seeds::PASSWORD)]).await;
+        assert!(refused.header("location").is_none_or(|location| location.starts_with('/')), "{refused}");
+        let landed = browser.follow(None, refused).await.page().expect(400);
+        assert!(landed.text().contains("B4111"), "{landed}");
+        // Nor does it begin again somewhere else.
+        let address = page.target.clone();
+        let landed = Browser::new(&server).visit(&address).await.page().expect(400);
+        assert!(landed.text().contains("B4111"), "{landed}");
+    }
 }

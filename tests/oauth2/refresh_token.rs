@@ -224,3 +224,22 @@ async fn a1_the_access_token_lives_fifteen_minutes() {
     let reply = server.get("/userinfo").bearer(&sent.access).send().await.expect_error(401, "invalid_token");
     assert!(reply.header("www-authenticate").unwrap().contains("error=\"invalid_token\""), "{reply}");
 }
+
+/// What the operator takes from a client is gone at its next refresh, in the body or by cookie.
+#[tokio::test]
+async fn te28_refresh04_a_scope_that_the_client_lost_is_not_minted_again() {
+    use brama_protocol::client::Client;
+    use brama_protocol::scope::Scope;
+    let server = TestServer::start().await;
+    let shop = RelyingParty::shop();
+    let tokens = signed_in_to(&server, &shop).await;
+    let client = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap().client.clone();
+    let with = |scope: &str| Client { scope: Scope::parse(scope).unwrap(), ..client.clone() };
+    seeds::put_client(&server, with("openid profile")).await;
+    server.keep_up().await;
+    let less = shop.refresh(&server, &tokens.refresh).await.expect(200);
+    assert_eq!(less.member("scope"), "openid profile");
+    seeds::put_client(&server, with("orders:read")).await;
+    server.keep_up().await;
+    assert_invalid_grant(&shop.refresh(&server, &tokens.refresh).await);
+}

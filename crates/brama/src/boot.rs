@@ -308,8 +308,17 @@ async fn keep_keys(deployment: Arc<Deployment>, node: NodeId) {
         }
         let (store, entropy) = (deployment.store.as_ref(), deployment.entropy.as_ref());
         match deployment.catalog.turn_keys(store, entropy, edge::now()).await {
-            Ok(turned) if turned == Turned::default() => {}
-            Ok(turned) => tracing::info!(?turned, "signing keys have changed"),
+            Ok(Turned { announced, activated, erased }) => {
+                if !announced.is_empty() {
+                    tracing::debug!(kids = ?announced, "the next signing keys are published");
+                }
+                if !activated.is_empty() {
+                    tracing::info!(kids = ?activated, "new keys sign from now on");
+                }
+                if !erased.is_empty() {
+                    tracing::info!(kids = ?erased, "the private halves of old signing keys are erased");
+                }
+            }
             Err(error) => tracing::error!(%error, "signing keys cannot be rotated"),
         }
     }
@@ -358,6 +367,7 @@ async fn sweep(deployment: &Deployment, node: NodeId) -> Result<(), Unavailable>
         tracing::debug!(?swept);
         let of_each = [
             swept.authorizations,
+            swept.pushed_requests,
             swept.sessions,
             swept.grants,
             swept.devices,

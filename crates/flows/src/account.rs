@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use brama_protocol::client::ClientId;
 use brama_protocol::error::Refusal;
+use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::SessionId;
 use brama_protocol::resource::Resources;
 use brama_protocol::scope::Scope;
@@ -118,6 +119,16 @@ pub async fn end(ctx: &Ctx, user: &User, current: SessionId, end: End) -> Result
         End::Others => ctx.store.end_other_sessions(user.id, current, ctx.now).await.map(drop)?,
         End::Everything => ctx.store.end_everything(user.id, ctx.now).await?,
     }
+    ctx.backchannel.wake();
+    Ok(())
+}
+
+/// End the session of a cookie that opens nothing any more, because it was idle for too long.
+///
+/// # Errors
+/// An unavailable store.
+pub async fn end_idle(ctx: &Ctx, cookie: HandleHash<kind::Session>) -> Result<(), Refusal> {
+    ctx.store.end_session_of_cookie(cookie, ctx.now).await?;
     ctx.backchannel.wake();
     Ok(())
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use brama_protocol::client::{BackchannelLogout, Client};
-use brama_protocol::error::Refusal;
+use brama_protocol::error::{Refusal, STORAGE, STORAGE_BUSY};
 use brama_store::Unavailable;
 use brama_store::logout_delivery::{Attempt, LogoutDelivery};
 use jiff::{SignedDuration, Timestamp};
@@ -95,10 +95,13 @@ async fn deliver(ctx: Ctx, message: LogoutDelivery) -> Option<Attempt> {
     let (client, session) = (message.client.as_str(), message.session.to_string());
     let (attempt, answer) = match attempt(&ctx, &message).await {
         Ok(tried) => tried,
-        Err(refusal) => {
+        // Nothing is known of the app now.
+        Err(refusal) if [&STORAGE, &STORAGE_BUSY].contains(&refusal.row) => {
             tracing::warn!(%refusal, client, session, "an app could not be told that a session has ended");
             return None;
         }
+        // No token can be signed for it: that ends like any other try in vain.
+        Err(refusal) => (in_vain(&message, ctx.now), refusal.to_string()),
     };
     match attempt {
         Attempt::Delivered => tracing::debug!(client, session, "an app was told that a session has ended"),

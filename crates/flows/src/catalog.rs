@@ -76,7 +76,7 @@ impl CurrentCatalog {
         rotation::first(store, &sealer, entropy, &keys, now).await?;
         // The version first: what is read after it is at least as new.
         let version = store.catalog_version().await?;
-        let keyring = Keyring::read(store, &sealer, keys.first()).await?;
+        let keyring = Keyring::read(store, &sealer, &keys).await?;
         Ok(Self { current: RwLock::new(Arc::new(Catalog::new(version, keyring))), sealer, keys })
     }
 
@@ -114,7 +114,7 @@ impl CurrentCatalog {
         if version == self.get().version {
             return Ok(false);
         }
-        let next = Arc::new(Catalog::new(version, Keyring::read(store, &self.sealer, self.keys.first()).await?));
+        let next = Arc::new(Catalog::new(version, Keyring::read(store, &self.sealer, &self.keys).await?));
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
         Ok(true)
     }

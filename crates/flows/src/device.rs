@@ -98,6 +98,10 @@ async fn store(ctx: &Ctx, asked: DeviceAsked) -> Result<Begun, Refusal> {
 const SESSION: LaneRule = LaneRule { free: 5, window: SignedDuration::from_mins(10), penalty: Penalty::RestOfWindow };
 /// Wrong user codes of one address.
 const ADDRESS: LaneRule = LaneRule { free: 20, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow };
+/// Wrong user codes of one account, however many sessions it begins.
+const USER: LaneRule = LaneRule { free: 20, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow };
+/// Wrong user codes of one network.
+const NETWORK: LaneRule = LaneRule { free: 100, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow };
 /// Wrong user codes of everybody: with a thousand devices waiting, one in 25,000 hours of guessing this fast is right.
 const EVERYBODY: LaneRule =
     LaneRule { free: 1000, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow };
@@ -105,17 +109,21 @@ const EVERYBODY: LaneRule =
 fn lanes(ctx: &Ctx, session: &Session, source: Source) -> Vec<Lane> {
     let key = |label: &str, value: &[u8]| ctx.throttle_key.name(label, value);
     let lane = |key, rule| Lane { key, rule, on_success: OnSuccess::GiveBack };
-    let mut lanes =
-        vec![lane(key("device session", session.id.as_bytes()), SESSION), lane(key("device", &[]), EVERYBODY)];
+    let mut lanes = vec![
+        lane(key("device session", session.id.as_bytes()), SESSION),
+        lane(key("device user", session.user.as_bytes()), USER),
+        lane(key("device", &[]), EVERYBODY),
+    ];
     if !source.exempt {
-        lanes.push(lane(key("device address", &address(ctx, source.address)), ADDRESS));
+        lanes.push(lane(key("device address", &address(ctx, source.address, (4, 8))), ADDRESS));
+        lanes.push(lane(key("device network", &address(ctx, source.address, (3, 6))), NETWORK));
     }
     lanes
 }
 
 /// The day is part of it: yesterday's addresses cannot be told from today's. TH-11.
-fn address(ctx: &Ctx, address: IpAddr) -> Vec<u8> {
-    let mut name = prefix(address, 4, 8);
+fn address(ctx: &Ctx, address: IpAddr, (of_v4, of_v6): (usize, usize)) -> Vec<u8> {
+    let mut name = prefix(address, of_v4, of_v6);
     name.extend_from_slice(&(ctx.now.as_second() / 86_400).to_be_bytes());
     name
 }

@@ -4,6 +4,8 @@
 //! What a proof must be is said in `brama_protocol::dpop`; here it meets the request, the keys of nonces and the memory of
 //! used proofs that all nodes share.
 
+use std::sync::Arc;
+
 use brama_jose::{Algorithm, SelfSigned, verify_with_embedded_key};
 use brama_protocol::dpop::{
     BoundToken, Expected, JwkThumbprint, Nonce, NonceKey, NoncePurpose, NonceRule, Proof, ProofError, Signed,
@@ -15,9 +17,12 @@ use brama_protocol::error::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::context::Ctx;
+use crate::login::flood;
 
 /// So much may the clocks of nodes differ: a used proof is remembered that much longer than it could be used.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+pub(crate) const SKEW: SignedDuration = SignedDuration::from_mins(1);
+/// Proofs of one address at the token endpoint and those like it. TH-13.
+const PROOFS_PER_MINUTE: u32 = 600;
 
 /// Makes and knows nonces: one kind for this server's own endpoints, one for its protected resources. RS-12.
 pub struct Nonces {
@@ -137,7 +142,17 @@ async fn verified(
         })
         .map_err(refused)?;
     let until = checked.replay_until().saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-    let first = ctx.store.first_seen(checked.replay_key(), until, ctx.now).await?;
+    let first = match purpose {
+        // Anybody can make a key and a proof; whoever has an access token that is bound to it was let in before.
+        NoncePurpose::AuthorizationServer => {
+            if let Some(source) = ctx.source.filter(|source| !source.exempt) {
+                ctx.flood.admit_address(flood::Asked::Proof, source.address, PROOFS_PER_MINUTE, ctx.now)?;
+            }
+            let (store, key, now) = (Arc::clone(&ctx.store), checked.replay_key(), ctx.now);
+            ctx.flood.write(async move { store.first_seen(key, until, now).await }).await?
+        }
+        NoncePurpose::ProtectedResource => ctx.store.first_seen(checked.replay_key(), until, ctx.now).await?,
+    };
     checked.first_use(first).map(Some).map_err(refused)
 }
 

@@ -59,8 +59,9 @@ pub struct LoggedIn {
 pub async fn login(ctx: &Ctx, sender: &Sender, login: Login<'_>) -> Result<LoggedIn, Refusal> {
     let record = client_of(ctx, sender, login.client).await?;
     let client = &record.client;
-    let key = key_of(ctx, client, &login.proofs).await?;
     let proven = password::verify(ctx, login.username, login.password, login.source).await?;
+    // After the password: a proof is remembered, and strangers are to leave nothing behind.
+    let key = key_of(ctx, client, &login.proofs).await?;
     let begun = session::begin(ctx, &proven, login.browser, Keep::Lasting).await?;
     let new = NewGrant {
         id: GrantId::new(ctx.now, ctx.random()?),

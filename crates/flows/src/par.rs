@@ -41,7 +41,9 @@ pub async fn push(
     let mut kept = parameters.without(CREDENTIALS);
     match (checked.dpop_jkt, key) {
         (Some(named), Some(shown)) if named != shown => return Err((&DPOP_JKT).into()),
-        (None, Some(shown)) => kept = kept.with("dpop_jkt", &shown.to_string()),
+        (None, Some(shown)) => {
+            kept = kept.without(&["dpop_jkt"]).with("dpop_jkt", &shown.to_string());
+        }
         (_, _) => {}
     }
     // A client that has proved who it is speaks for many people from one address.

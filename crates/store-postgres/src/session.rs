@@ -317,6 +317,18 @@ impl Sessions for PostgresStore {
         self.pool.write(|| end_one(&self.pool, user, id, now)).await
     }
 
+    async fn session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+    ) -> Result<Option<(SessionId, UserId)>, Unavailable> {
+        let sql = "SELECT id, user_id FROM session WHERE secret = $1 AND ended_at IS NULL";
+        let found = self.pool.first(sql, &[&secret.as_bytes().as_slice()]).await?;
+        let id = |row: &Row, column| bytes("session", row, column);
+        found
+            .map(|row| Ok((SessionId::from_bytes(id(&row, "id")?), UserId::from_bytes(id(&row, "user_id")?))))
+            .transpose()
+    }
+
     async fn end_session_of_cookie(
         &self,
         secret: HandleHash<kind::Session>,

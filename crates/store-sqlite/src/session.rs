@@ -210,6 +210,18 @@ fn make_room(connection: &Connection, new: &NewSession, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// The session of a cookie, and its user, if nobody has ended it.
+fn of_cookie(
+    connection: &Connection,
+    secret: HandleHash<kind::Session>,
+) -> Result<Option<(SessionId, UserId)>, Unavailable> {
+    let sql = "SELECT id, user_id FROM session WHERE secret = ?1 AND ended_at IS NULL";
+    first(connection, sql, [secret.as_bytes()], |row| {
+        let mut cells = Cells::of(row);
+        Ok((SessionId::from_bytes(cells.take()?), UserId::from_bytes(cells.take()?)))
+    })
+}
+
 #[async_trait]
 impl Sessions for SqliteStore {
     async fn begin_session(&self, new: NewSession, now: Timestamp) -> Result<BeginSession, Unavailable> {
@@ -283,18 +295,20 @@ impl Sessions for SqliteStore {
         self.write(move |connection| end(connection, user, id, now)).await
     }
 
+    async fn session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+    ) -> Result<Option<(SessionId, UserId)>, Unavailable> {
+        self.read(move |connection| of_cookie(connection, secret)).await
+    }
+
     async fn end_session_of_cookie(
         &self,
         secret: HandleHash<kind::Session>,
         now: Timestamp,
     ) -> Result<bool, Unavailable> {
         self.write(move |connection| {
-            let sql = "SELECT user_id, id FROM session WHERE secret = ?1 AND ended_at IS NULL";
-            let found = first(connection, sql, [secret.as_bytes()], |row| {
-                let mut cells = Cells::of(row);
-                Ok((UserId::from_bytes(cells.take()?), SessionId::from_bytes(cells.take()?)))
-            })?;
-            found.map_or(Ok(false), |(user, id)| end(connection, user, id, now))
+            of_cookie(connection, secret)?.map_or(Ok(false), |(id, user)| end(connection, user, id, now))
         })
         .await
     }

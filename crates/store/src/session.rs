@@ -122,6 +122,12 @@ pub trait Sessions: Send + Sync {
     /// past its end is ended too: a clock may be set back.
     /// `false`: the user has no such session, or it was past its end or ended already.
     async fn end_session(&self, user: UserId, id: SessionId, now: Timestamp) -> Result<bool, Unavailable>;
+    /// Which session a cookie is of, and whose, as long as nobody has ended it. One that was idle for too long is found
+    /// too: it opens nothing any more, but what apps were given through it still stands and can be ended.
+    async fn session_of_cookie(
+        &self,
+        secret: HandleHash<kind::Session>,
+    ) -> Result<Option<(SessionId, UserId)>, Unavailable>;
     /// End the session behind a cookie, likewise, however long it was idle. `false`: there is none that was not over.
     async fn end_session_of_cookie(
         &self,

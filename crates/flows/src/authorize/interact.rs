@@ -8,10 +8,11 @@ use brama_protocol::authorize::response::Answer;
 use brama_protocol::client::{Client, ClientType};
 use brama_protocol::error::{
     ACCOUNT_SELECTION_REQUIRED, ACR_UNMET, AUTHORIZE_CLIENT, CONSENT_REQUIRED, DENIED, INTERACTION_REQUIRED,
-    LOGIN_REQUIRED, Refusal, Row,
+    LOGIN_REQUIRED, Refusal, Row, SIGN_IN_GONE,
 };
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::AuthorizationId;
+use brama_protocol::redirect_uri::MatchedRedirectUri;
 use brama_protocol::scope::Scope;
 use brama_protocol::username::NameKey;
 use brama_store::authorization::{Asked, Authorization, AuthorizationState};
@@ -182,6 +183,10 @@ pub async fn open(
     let Some(found) = ctx.store.find_authorization(id).await? else { return Ok(None) };
     let client = ctx.client(&found.asked.client).await?.filter(|record| record.client.enabled);
     let client = client.ok_or(&AUTHORIZE_CLIENT)?;
+    if let Some(why) = no_longer_allowed(ctx, &found.asked, &client.client) {
+        let detail = format!("client {}: {why} is not registered any more", client.client.id);
+        return Err(Refusal::from(&SIGN_IN_GONE).with_detail(detail).about_app(&client.client.name));
+    }
     let restarted = if found.browser != browser.secret.hash() || found.expires_at <= ctx.now {
         Restart::TooOld
     } else if found.state == AuthorizationState::Answered {
@@ -191,6 +196,26 @@ pub async fn open(
     };
     let authorization = restart(ctx, &found, browser, starter).await?;
     Ok(Some(Opened { authorization, client, restarted: Some(restarted) }))
+}
+
+/// What of a stored request its client may not ask any more: its registration may have changed since. Without this, a request
+/// that is begun again and again would outlive the redirect URI that the operator took away. AZ-3, AZ-4.
+fn no_longer_allowed(ctx: &Ctx, asked: &Asked, client: &Client) -> Option<&'static str> {
+    let uri = asked.back.redirect_uri.as_str();
+    if MatchedRedirectUri::find(Some(uri), &client.redirect_uris, client.client_type, false).is_err() {
+        return Some("its redirect URI");
+    }
+    if !asked.scope.scope().is_within(&client.scope) {
+        return Some("a part of its scope");
+    }
+    let own = |resource: &str| {
+        resource == ctx.settings.default_audience || client.resources.iter().any(|registered| registered == resource)
+    };
+    if !asked.resources.iter().all(own) {
+        return Some("a resource");
+    }
+    let exempt = client.danger_allow_missing_pkce && client.is_confidential();
+    (asked.challenge.is_none() && !exempt).then_some("leaving PKCE out")
 }
 
 /// Where the browser goes now.
@@ -230,6 +255,9 @@ pub async fn proceed(
         Next::Issue(approval) => match issue_code::issue(ctx, authorization, &approval).await? {
             Some(code) => Ok(Step::Back(back.with_code(&code.to_wire(), &ctx.settings.issuer))),
             // The session ended, or another tab answered, in this very moment.
+            None if authorization.asked.prompt.none => {
+                Ok(Step::Back(back.with_error(&(&LOGIN_REQUIRED).into(), &ctx.settings.issuer)))
+            }
             None => Ok(Step::SignIn(authorization.id)),
         },
     }

@@ -3,10 +3,12 @@
 use brama_jose::{Algorithm, Typ};
 use brama_protocol::client::{AuthMethod, Client, ClientId};
 use brama_protocol::client_assertion::AssertionClaims;
+use jiff::Timestamp;
 
 use crate::client_auth::guesses::Lanes;
 use crate::client_auth::{AuthenticatedClient, Failure, keys, registered};
 use crate::context::Ctx;
+use crate::dpop::SKEW;
 
 /// Check an assertion.
 pub(super) async fn check(
@@ -30,8 +32,10 @@ async fn prove(ctx: &Ctx, id: &ClientId, assertion: &str) -> Result<Authenticate
     let checked = claims
         .check(id, &ctx.settings.issuer, ctx.now)
         .map_err(|error| Failure::not_proven(format!("the assertion: {error}")))?;
+    // Clocks of nodes differ a little, and one that is ahead must not forget too early.
+    let until = checked.replay_until().saturating_add(SKEW).unwrap_or(Timestamp::MAX);
     // Last, so that only what is right otherwise is remembered. The store being away refuses: nobody gets in twice. TE-14.
-    if ctx.store.first_seen(checked.replay_key(), checked.replay_until(), ctx.now).await? {
+    if ctx.store.first_seen(checked.replay_key(), until, ctx.now).await? {
         Ok(AuthenticatedClient(record))
     } else {
         Err(Failure::not_proven("the assertion was used before"))

@@ -9,7 +9,7 @@ use brama_protocol::error::{ID_TOKEN_KEY, INTERNAL, Refusal};
 use brama_store::signing_key::{KeyState, SigningKeyRecord};
 use brama_store::{SigningKeys, Unavailable};
 
-use crate::keys::{Sealer, rotation};
+use crate::keys::{KeySettings, Sealer, rotation};
 
 /// The keys.
 pub struct Keyring {
@@ -71,15 +71,16 @@ fn algorithm(chosen: IdTokenAlgorithm) -> Algorithm {
 }
 
 impl Keyring {
-    /// Read the keys. `first`: the algorithm of access tokens.
+    /// Read the keys. Only those of the operator's algorithms sign; others are known and published as long as they are there.
     ///
     /// # Errors
     /// [`KeyringError`].
     pub async fn read(
         store: &(impl SigningKeys + ?Sized),
         sealer: &Sealer,
-        first: Algorithm,
+        settings: &KeySettings,
     ) -> Result<Self, KeyringError> {
+        let first = settings.first();
         let records = store.signing_keys().await?;
         let (mut active, mut verifying, mut published) = (Vec::new(), Vec::new(), Vec::new());
         for record in &records {
@@ -91,7 +92,7 @@ impl Keyring {
             let key = rotation::open(record, sealer)?;
             verifying.push(known(record, key.public())?);
             published.push(key.public().clone());
-            if matches!(record.state, KeyState::Active { .. }) {
+            if matches!(record.state, KeyState::Active { .. }) && settings.algorithms.contains(&key.algorithm()) {
                 active.push(key);
             }
         }

@@ -123,13 +123,8 @@ pub async fn turn(
 ) -> Result<Turned, KeyringError> {
     let mut turned = Turned::default();
     let records = store.signing_keys().await?;
-    let mut algorithms: Vec<&str> = settings.algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    for record in &records {
-        if !algorithms.contains(&record.alg.as_str()) {
-            algorithms.push(&record.alg);
-        }
-    }
-    for alg in algorithms {
+    for algorithm in &settings.algorithms {
+        let alg = algorithm.as_str();
         let of_alg = || records.iter().filter(|record| record.alg == alg);
         let Some(since) = of_alg().find_map(|record| match record.state {
             KeyState::Active { since } => Some(since),
@@ -147,8 +142,7 @@ pub async fn turn(
             next = None;
         }
         if next.is_none() {
-            let algorithm = alg.parse().map_err(crypto)?;
-            turned.announced.push(add(store, sealer, entropy, algorithm, false, now).await?);
+            turned.announced.push(add(store, sealer, entropy, *algorithm, false, now).await?);
         }
     }
     for record in &records {

@@ -37,6 +37,8 @@ pub enum Asked {
     Introspection,
     /// Codes for a device.
     Device,
+    /// A DPoP proof, which anybody can make.
+    Proof,
     /// A registration, or a look at one.
     Registration,
 }

@@ -1,5 +1,7 @@
 //! Polling with a device code. RFC 8628 §3.4, §3.5; TE-34, EP-22.
 
+use std::sync::Arc;
+
 use brama_protocol::client::Registrar;
 use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::error::{
@@ -58,7 +60,8 @@ pub(crate) async fn approve(ctx: &Ctx, client: &AuthenticatedClient, poll: Poll)
 /// Nobody has decided. A poll beside another one is as early as one that comes too early.
 async fn pending(ctx: &Ctx, checked: &CheckedDeviceCode) -> Result<&'static brama_protocol::error::Row, Refusal> {
     let (next, too_early) = checked.code().pace.polled(ctx.now);
-    let noted = ctx.store.note_device_poll(checked, next, ctx.now).await?;
+    let (store, polled, now) = (Arc::clone(&ctx.store), checked.clone(), ctx.now);
+    let noted = ctx.flood.write(async move { store.note_device_poll(&polled, next, now).await }).await?;
     Ok(if too_early || !noted { &SLOW_DOWN } else { &AUTHORIZATION_PENDING })
 }
 

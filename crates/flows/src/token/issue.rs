@@ -6,7 +6,7 @@ use brama_jose::Typ;
 use brama_protocol::access_token::{AccessTokenClaims, Audience};
 use brama_protocol::client::{Client, GrantType};
 use brama_protocol::dpop::{Confirmation, JwkThumbprint};
-use brama_protocol::error::Refusal;
+use brama_protocol::error::{GRANT_DEAD, Refusal};
 use brama_protocol::id::{SessionId, UserId};
 use brama_protocol::oidc::id_token::{IdTokenClaims, at_hash};
 use brama_protocol::oidc::logout_token::{Events, LIFE_SECONDS, LogoutTokenClaims};
@@ -106,23 +106,31 @@ impl Holder<'_> {
 /// Mint what was approved for this client.
 ///
 /// # Errors
-/// `server_error` if there is no randomness or no signature to be had.
+/// `invalid_grant` when the client may not have any of the granted scope any more; `server_error` if there is no randomness or
+/// no signature to be had.
 pub async fn issue(ctx: &Ctx, holder: Holder<'_>, approval: Approval) -> Result<Minted, Refusal> {
+    // What the client was registered for may have become less since the grant was given.
+    let allowed = |scope: &GrantedScope| {
+        let left = scope.limited_to(&holder.client.scope);
+        if left.scope().is_empty() && !scope.scope().is_empty() { Err(Refusal::from(&GRANT_DEAD)) } else { Ok(left) }
+    };
     match approval {
         Approval::First { grant, resource, nonce, delivery } => {
-            let scope = grant.scope.clone();
+            let scope = allowed(&grant.scope)?;
             let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             let id_token = id_token(ctx, holder.client, &grant, &scope, nonce, &access.text).await?;
             Ok(minted(ctx, holder, &grant, access, id_token, delivery))
         }
         Approval::Again { grant, scope, resource, delivery } => {
+            let scope = allowed(&scope)?;
             let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             // A refreshed ID token has no nonce. TE-31.
             let id_token = id_token(ctx, holder.client, &grant, &scope, None, &access.text).await?;
             Ok(minted(ctx, holder, &grant, access, id_token, delivery))
         }
         Approval::Cookie { grant } => {
-            let access = access_token(ctx, holder, &grant, grant.resources.first(), &grant.scope)?;
+            let scope = allowed(&grant.scope)?;
+            let access = access_token(ctx, holder, &grant, grant.resources.first(), &scope)?;
             Ok(minted(ctx, holder, &grant, access, None, Delivery::Cookie))
         }
         Approval::Machine { scope, resource } => machine(ctx, holder, &scope, resource.as_deref()),

@@ -13,7 +13,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{signed_in, signed_out};
+use crate::pages::signed_out;
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -42,9 +42,8 @@ pub(crate) async fn confirmed(app: &App, incoming: &Incoming) -> Result<Response
     let request = read(&form)?;
     let token = form.one("csrf").ok().flatten().unwrap_or_default();
     let session = incoming.session_hash();
-    let ours = session.is_some_and(|session| incoming.ctx.csrf.is_valid(session, Form::SignOut, token));
-    // Without a session there is nothing that a forged form could end.
-    if !ours && signed_in(incoming).await?.is_some() {
+    // Without a session cookie there is nothing that a forged form could end.
+    if session.is_some_and(|session| !incoming.ctx.csrf.is_valid(session, Form::SignOut, token)) {
         return Err((&FORM_NOT_OURS).into());
     }
     answer(app, incoming, &request, true).await
@@ -76,10 +75,8 @@ fn our_page(request: &LogoutRequest, client: Option<&ClientRecord>) -> String {
 }
 
 async fn answer(app: &App, incoming: &Incoming, request: &LogoutRequest, confirmed: bool) -> Result<Response, Refusal> {
-    let signed_in = signed_in(incoming).await?;
-    let username = signed_in.as_ref().map(|(_, user)| user.username.clone()).unwrap_or_default();
-    match logout(&incoming.ctx, request, signed_in, confirmed).await? {
-        Logout::Ask { client } => {
+    match logout(&incoming.ctx, request, incoming.session_hash(), confirmed).await? {
+        Logout::Ask { client, username } => {
             let language = Language::of(app, incoming, None);
             let fields = fields(request);
             let kept: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "ui_locales").collect();

@@ -113,6 +113,13 @@ pub(crate) async fn end_sessions(_: &App, incoming: &Incoming) -> Result<Respons
 pub(crate) async fn sign_out(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     if let Some((current, user, _)) = owner(incoming).await? {
         account::end(&incoming.ctx, &user, current.id, End::One(current.id)).await?;
+    } else if let Some(secret) = incoming.session_hash() {
+        // The page was left open until its session was idle. What apps were given through it still stands.
+        let form = incoming.form()?;
+        let token = form.one("csrf").ok().flatten().unwrap_or_default();
+        if incoming.ctx.csrf.is_valid(secret, Form::Account, token) {
+            account::end_idle(&incoming.ctx, secret).await?;
+        }
     }
     Ok(signed_out(incoming))
 }

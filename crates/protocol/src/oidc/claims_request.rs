@@ -140,6 +140,16 @@ impl Wish {
         };
         self.value.into_iter().chain(self.values).filter_map(text).collect()
     }
+
+    /// The levels that are asked for. They are kept with spaces between them, so only what is one word of visible ASCII may be
+    /// one; a demand of which nothing is left stays a demand, for a level that nobody has.
+    fn acr_values(self) -> Vec<String> {
+        let texts = self.texts();
+        let demanded = !texts.is_empty();
+        let is_word = |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let words: Vec<String> = texts.into_iter().filter(is_word).collect();
+        if words.is_empty() && demanded { vec!["unknown".to_owned()] } else { words }
+    }
 }
 
 type Wishes = BTreeMap<String, Option<Wish>>;
@@ -173,7 +183,7 @@ impl ClaimsRequest {
             subs.extend(wishes.remove("sub").flatten().map(Wish::texts).unwrap_or_default());
         }
         subs.dedup();
-        let acr = id_token.remove("acr").flatten().map(|wish| (wish.essential, wish.texts()));
+        let acr = id_token.remove("acr").flatten().map(|wish| (wish.essential, wish.acr_values()));
         Ok(Self {
             named,
             // Two persons at once cannot be signed in: a text that is no user fits nobody.
@@ -259,5 +269,20 @@ mod tests {
         fn nothing_makes_it_panic(text in ".{0,200}") {
             let _ = ClaimsRequest::parse(&text);
         }
+    }
+
+    #[test]
+    fn acr_values_are_words_and_a_demand_stays_a_demand() {
+        let acr = |json: &str| ClaimsRequest::parse(json).unwrap().acr;
+        for strange in ["\\u0000", "x urn:brama:acr:1", "", "é"] {
+            let json = format!(r#"{{"id_token":{{"acr":{{"essential":true,"values":["{strange}"]}}}}}}"#);
+            assert_eq!(
+                acr(&json),
+                Some(AcrRequest { values: vec!["unknown".to_owned()], essential: true }),
+                "{strange:?}"
+            );
+        }
+        let mixed = r#"{"id_token":{"acr":{"values":["a b","urn:brama:acr:1"]}}}"#;
+        assert_eq!(acr(mixed), Some(AcrRequest { values: vec!["urn:brama:acr:1".to_owned()], essential: false }));
     }
 }

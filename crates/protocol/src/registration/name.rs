@@ -10,8 +10,8 @@ const LONGEST: usize = 100;
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
-        '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
-            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
+            | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     )
 }
@@ -106,9 +106,19 @@ mod tests {
 
     #[test]
     fn rg15_names_that_hide_something_are_refused() {
-        for wrong in
-            ["", " ", "a\nb", "a\u{0}", "pay\u{202e}lap", "a\u{200b}b", "\u{2066}x", "a\u{feff}", &"x".repeat(101)]
-        {
+        for wrong in [
+            "",
+            " ",
+            "a\nb",
+            "a\u{0}",
+            "pay\u{202e}lap",
+            "a\u{200b}b",
+            "\u{2066}x",
+            "a\u{feff}",
+            "Brama\u{3164}",
+            "a\u{ffa0}",
+            &"x".repeat(101),
+        ] {
             assert!(check(wrong).is_err(), "{wrong:?}");
         }
         for right in ["Крамниця", "O'Neil & Söhne", "日本語", "x", "a\u{200d}b", &"ї".repeat(100)] {

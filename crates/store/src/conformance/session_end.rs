@@ -54,7 +54,11 @@ async fn se16_a_cookie_ends_its_session_however_long_it_was_idle(w: World) {
     assert!(!w.store.end_session_of_cookie(w.hash(), at(5)).await.unwrap());
     let idle = at(DAY + 5);
     assert!(w.store.find_session(who.secret, idle).await.unwrap().is_none());
+    // It opens nothing, and is still known by its cookie, until it is ended.
+    assert_eq!(w.store.session_of_cookie(who.secret).await.unwrap(), Some((who.session, who.user)));
+    assert_eq!(w.store.session_of_cookie(w.hash()).await.unwrap(), None);
     assert!(w.store.end_session_of_cookie(who.secret, idle).await.unwrap());
+    assert_eq!(w.store.session_of_cookie(who.secret).await.unwrap(), None);
     assert!(!w.store.end_session_of_cookie(who.secret, idle).await.unwrap());
     assert!(!w.grant_stands(grant.id, 5).await);
     assert!(!w.session_lives(who, 5).await && w.session_lives(elsewhere, 5).await);
