@@ -283,9 +283,14 @@ async fn a_flood_from_everywhere_does_not_take_the_place_of_refreshes() {
     assert!(tokio::time::timeout(Duration::from_millis(300), &mut refreshes).await.is_err());
     drop(lock);
     assert!(refreshes.await.iter().all(|reply| reply.status == 200));
+    // On a slow machine the database may have stood still for longer than they wait.
     while let Some(reply) = strangers.join_next().await {
-        assert!(reply.unwrap().location().starts_with("/sign-in"));
+        let reply = reply.unwrap();
+        let (served, told) =
+            (reply.location().starts_with("/sign-in"), reply.location().contains("temporarily_unavailable"));
+        assert!(served || told, "{reply}");
     }
+    assert!(authorize(&server, "192.0.2.9").await.location().starts_with("/sign-in"), "and it is over");
 }
 
 /// Back-pressure: what does not fit into the queue of the database is refused at once, the rest is done later.

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::PostgresStore;
+use crate::audit::{About, record};
 use crate::column::{client_id, get, instant, millis, scope, timestamp};
-use crate::pool::{Fault, Transaction};
+use crate::pool::{Fault, Param, Pool, Transaction};
 
 const FIND: &str = "SELECT scope, resource FROM consent WHERE user_id = $1 AND client_id = $2";
 
@@ -59,20 +60,32 @@ const ACCESS: &str = r#"SELECT g.client_id, g.scope, g.resource, g.created_at AS
      SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = $1
      ORDER BY client_id, since"#;
 
-/// 3: a code is on its way; 2: denied.
-const WITHDRAW: &str = r#"WITH forgotten AS (
-        DELETE FROM consent WHERE user_id = $1 AND client_id = $2 RETURNING 1
-     ), revoked AS (
-        UPDATE app_grant SET revoked_at = $3
-        WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3 RETURNING 1
-     ), voided AS (
-        UPDATE "authorization" SET status = 2
-        WHERE user_id = $1 AND client_id = $2 AND status = 3 AND code_expires_at > $3 RETURNING 1
-     )
-     INSERT INTO audit (at, event, user_id, client_id)
-     SELECT $3::bigint, $4::text, $1::bytea, $2::text
-     WHERE EXISTS (SELECT 1 FROM forgotten) OR EXISTS (SELECT 1 FROM revoked) OR EXISTS (SELECT 1 FROM voided)
-     RETURNING 1"#;
+/// What is on its way first: requests that were just allowed, codes, devices; then what came of them. Each is a statement of
+/// its own: it waits for whoever holds a row, and the next one sees what that one made. 1: waiting, 2: denied, 3: approved.
+const WITHDRAW: &[&str] = &[
+    r#"UPDATE "authorization" SET status = 2 WHERE client_id = $2
+         AND (status = 1 AND consented_user = $1 AND expires_at > $3 OR status = 3 AND user_id = $1 AND code_expires_at > $3)"#,
+    "UPDATE device_code SET status = 2 WHERE client_id = $2 AND user_id = $1 AND status IN (1, 3) AND expires_at > $3",
+    "UPDATE app_grant SET revoked_at = $3 WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL AND expires_at > $3",
+];
+
+async fn withdraw(pool: &Pool, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Fault> {
+    let transaction = pool.begin().await?;
+    let (key, id, at) = (user.as_bytes().as_slice(), client.as_str(), millis(now));
+    let whose: [Param<'_>; 2] = [&key, &id];
+    let whose_now: [Param<'_>; 3] = [&key, &id, &at];
+    let mut changed = 0;
+    for sql in WITHDRAW {
+        changed += transaction.change(sql, &whose_now).await?;
+    }
+    changed += transaction.change("DELETE FROM consent WHERE user_id = $1 AND client_id = $2", &whose).await?;
+    if changed > 0 {
+        let about = About { user: Some(user), client: Some(client), ..About::default() };
+        record(&transaction, now, Event::AccessWithdrawn, about).await?;
+    }
+    transaction.commit().await?;
+    Ok(changed > 0)
+}
 
 #[async_trait]
 impl Consents for PostgresStore {
@@ -98,9 +111,6 @@ impl Consents for PostgresStore {
     }
 
     async fn withdraw_access(&self, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
-        let (user, client) = (user.as_bytes().as_slice(), client.as_str());
-        let params: &[crate::pool::Param<'_>] = &[&user, &client, &millis(now), &Event::AccessWithdrawn.as_str()];
-        let noted = self.pool.change(WITHDRAW, params).await?;
-        Ok(!noted.is_empty())
+        self.pool.write(|| withdraw(&self.pool, user, client, now)).await
     }
 }

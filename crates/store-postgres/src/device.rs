@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 
 use crate::PostgresStore;
 use crate::column::{authentication, bytes, client_id, corrupt, get, granted, instant, maybe_bytes, millis, number};
-use crate::grant::{self, Values, basis_of_device, give};
+use crate::grant::{self, Values, basis_of_device, given};
 use crate::pool::{Fault, Pool};
 use crate::user::ACTIVE;
 
@@ -76,7 +76,7 @@ const SPEND: &str = concat!(
      ), basis AS (",
     basis_of_device!(),
     "), ",
-    give!("basis, spent"),
+    given!("basis, spent"),
     " SELECT given.* FROM spent LEFT JOIN given ON true"
 );
 

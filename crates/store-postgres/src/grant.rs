@@ -56,8 +56,8 @@ macro_rules! basis_of_device {
     };
 }
 
-/// Stores the grant of [`values`] for the one row of `$basis`, if there is one, and notes it.
-macro_rules! give {
+/// Stores the grant of [`Values`] for the one row of `$basis`, if there is one, and records it.
+macro_rules! given {
     ($basis:literal) => {
         concat!(
             "given AS (
@@ -69,12 +69,18 @@ macro_rules! give {
              ), noted AS (
                 INSERT INTO audit (at, event, user_id, client_id, session_id, grant_id)
                 SELECT $12::bigint, $14::text, user_id, client_id, session_id, id FROM given
-             ), ",
-            crate::logout_delivery::note!()
+             )"
         )
     };
 }
-pub(crate) use {basis, basis_of_device, give};
+
+/// [`given!`] for a grant beside a session, whose end its client may want to be told of. LO-10.
+macro_rules! give {
+    ($basis:literal) => {
+        concat!(crate::grant::given!($basis), ", ", crate::logout_delivery::note!())
+    };
+}
+pub(crate) use {basis, basis_of_device, give, given};
 
 /// What [`give!`] stores, as columns.
 pub(crate) struct Values<'n> {

@@ -54,21 +54,22 @@ fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Opti
 }
 
 fn withdraw(connection: &Connection, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
-    let whose = (user.as_bytes(), client.as_str());
-    let forgotten = change(connection, "DELETE FROM consent WHERE user_id = ?1 AND client_id = ?2", whose)?;
-    let revoked = change(
-        connection,
+    let whose = (user.as_bytes(), client.as_str(), millis(now));
+    // What is on its way first: requests that were just allowed, codes, devices. 1: waiting, 2: denied, 3: approved.
+    let ways = [
+        "UPDATE authorization SET status = 2 WHERE client_id = ?2
+             AND (status = 1 AND consented_user = ?1 AND expires_at > ?3
+                  OR status = 3 AND user_id = ?1 AND code_expires_at > ?3)",
+        "UPDATE device_code SET status = 2 WHERE client_id = ?2 AND user_id = ?1 AND status IN (1, 3) AND expires_at > ?3",
         "UPDATE app_grant SET revoked_at = ?3 WHERE user_id = ?1 AND client_id = ?2 AND revoked_at IS NULL
              AND expires_at > ?3",
-        (whose.0, whose.1, millis(now)),
-    )?;
-    // 3: a code is on its way; 2: denied.
-    let voided = change(
-        connection,
-        "UPDATE authorization SET status = 2 WHERE user_id = ?1 AND client_id = ?2 AND status = 3 AND code_expires_at > ?3",
-        (whose.0, whose.1, millis(now)),
-    )?;
-    if forgotten + revoked + voided == 0 {
+    ];
+    let sql = "DELETE FROM consent WHERE user_id = ?1 AND client_id = ?2";
+    let mut changed = change(connection, sql, (whose.0, whose.1))?;
+    for sql in ways {
+        changed += change(connection, sql, whose)?;
+    }
+    if changed == 0 {
         return Ok(false);
     }
     let about = About { user: Some(user), client: Some(client), ..About::default() };

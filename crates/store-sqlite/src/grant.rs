@@ -75,7 +75,9 @@ pub(crate) fn give(connection: &Connection, new: &NewGrant, now: Timestamp) -> R
     {
         return Ok(None);
     }
-    insert(connection, new, now)
+    logout_delivery::note(connection, new)?;
+    let lasting = session::is_persistent(connection, new.session)?;
+    insert(connection, new, lasting, now)
 }
 
 /// The same for a grant that no session carries, not even in the beginning: that of a device. RFC 8628.
@@ -87,16 +89,20 @@ pub(crate) fn give_offline(
     if user::find_current(connection, new.user, new.epoch)?.is_none() || !client::is_enabled(connection, &new.client)? {
         return Ok(None);
     }
-    insert(connection, new, now)
+    insert(connection, new, false, now)
 }
 
-fn insert(connection: &Connection, new: &NewGrant, now: Timestamp) -> Result<Option<Grant>, Unavailable> {
+fn insert(
+    connection: &Connection,
+    new: &NewGrant,
+    lasting: bool,
+    now: Timestamp,
+) -> Result<Option<Grant>, Unavailable> {
     change(
         connection,
         "INSERT INTO app_grant (id, user_id, epoch, client_id, session_id, scope, resource, auth_time, amr, acr, offline,
              lasting, created_at, expires_at, generation, rotated_at, jkt, claims)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-             ifnull((SELECT persistent FROM session WHERE id = ?5), 0), ?12, ?13, 0, ?12, ?14, ?15)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?16, ?12, ?13, 0, ?12, ?14, ?15)",
         (
             new.id.as_bytes(),
             new.user.as_bytes(),
@@ -113,11 +119,11 @@ fn insert(connection: &Connection, new: &NewGrant, now: Timestamp) -> Result<Opt
             millis(new.expires_at),
             new.jkt.as_ref().map(JwkThumbprint::as_bytes),
             new.claims.to_stored(),
+            lasting,
         ),
     )?;
     let about =
         About { user: Some(new.user), client: Some(&new.client), session: Some(new.session), grant: Some(new.id) };
-    logout_delivery::note(connection, new)?;
     record(connection, now, Event::GrantIssued, about)?;
     Ok(find(connection, new.id)?.map(|(grant, _)| grant))
 }

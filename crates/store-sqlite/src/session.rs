@@ -210,6 +210,12 @@ fn make_room(connection: &Connection, new: &NewSession, now: Timestamp) -> Resul
     Ok(())
 }
 
+/// Whether the cookie of a session lasts beyond the browser.
+pub(crate) fn is_persistent(connection: &Connection, id: SessionId) -> Result<bool, Unavailable> {
+    let sql = "SELECT persistent FROM session WHERE id = ?1";
+    Ok(first(connection, sql, [id.as_bytes()], |row| get(row, "persistent"))?.unwrap_or(false))
+}
+
 /// The session of a cookie, and its user, if nobody has ended it.
 fn of_cookie(
     connection: &Connection,

@@ -19,6 +19,8 @@ list!["consent":
     te30_withdrawing_ends_consent_grants_and_codes,
     te30_withdrawing_touches_nobody_else,
     te30_of_many_withdrawals_one_counts,
+    te30_withdrawing_ends_a_request_that_was_just_allowed,
+    te30_a_code_that_is_spent_beside_a_withdrawal_gives_nothing_that_lasts,
 ];
 
 fn waiting(consented: Option<crate::authorization::Consented>) -> AuthorizationState {
@@ -212,4 +214,34 @@ async fn te30_of_many_withdrawals_one_counts(w: World) {
     assert_eq!(counted.iter().filter(|counted| **counted).count(), 1);
     assert!(!w.grant_stands(grant.id, 2).await);
     assert_eq!(w.audited(who.user, Event::AccessWithdrawn).await.len(), 1);
+}
+
+async fn te30_withdrawing_ends_a_request_that_was_just_allowed(w: World) {
+    let shop = w.client("shop").await;
+    let (who, other) = (w.signed_in("olena").await, w.signed_in("taras").await);
+    let [allowed, of_another, untouched] =
+        [w.requested(&shop).await, w.requested(&shop).await, w.requested(&shop).await];
+    assert!(w.store.consent_authorization(allowed, consented(who.user, "openid"), false, at(0)).await.unwrap());
+    assert!(w.store.consent_authorization(of_another, consented(other.user, "openid"), false, at(0)).await.unwrap());
+    assert!(w.store.withdraw_access(who.user, &shop, at(1)).await.unwrap());
+    assert_eq!(w.state(allowed).await, AuthorizationState::Denied);
+    assert_eq!(w.state(of_another).await, waiting(Some(consented(other.user, "openid"))));
+    assert_eq!(w.state(untouched).await, waiting(None));
+}
+
+async fn te30_a_code_that_is_spent_beside_a_withdrawal_gives_nothing_that_lasts(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    for _ in 0..16 {
+        let code = w.code(who, &shop).await;
+        let (checked, new) = (w.checked(code).await, w.new_grant(who, &shop).await);
+        let grant = new.id;
+        let (spending, taking) = (w.store.clone(), w.store.clone());
+        let app = shop.clone();
+        let spent = tokio::spawn(async move { spending.spend_code(checked, new, at(1)).await.unwrap() });
+        let taken = tokio::spawn(async move { taking.withdraw_access(who.user, &app, at(1)).await.unwrap() });
+        let spent = matches!(spent.await.unwrap(), Spend::Now(_));
+        assert!(taken.await.unwrap(), "there was a code, or what it gave");
+        assert!(!spent || !w.grant_stands(grant, 2).await, "withdrawn, and it stands");
+    }
 }

@@ -35,6 +35,8 @@ list!["device":
     ep22_only_an_approved_code_is_spent,
     ep22_a_grant_outlives_the_session_in_which_it_was_allowed,
     ep22_polls_are_noted_and_two_at_once_are_not_both,
+    te30_withdrawing_denies_a_device_that_was_allowed,
+    lo10_a_device_hears_nothing_of_the_session_that_allowed_it,
     a_sweep_takes_devices_an_hour_after_their_end,
 ];
 
@@ -450,4 +452,27 @@ async fn a_sweep_takes_devices_an_hour_after_their_end(w: World) {
     for taken in [2, 1, 0] {
         assert_eq!(w.store.sweep(at(DAY), 2).await.unwrap().devices, taken);
     }
+}
+
+async fn te30_withdrawing_denies_a_device_that_was_allowed(w: World) {
+    let (device, who) = allowed(&w).await;
+    let tv: brama_protocol::client::ClientId = "tv".parse().unwrap();
+    assert!(!w.store.withdraw_access(w.user("taras").await, &tv, at(5)).await.unwrap());
+    assert!(w.store.withdraw_access(who.user, &tv, at(5)).await.unwrap());
+    assert!(!matches!(spend(&w, &device, who, 6).await, SpendDevice::Now(_)));
+    assert_eq!(state(&w, &device).await, DeviceState::Denied);
+}
+
+async fn lo10_a_device_hears_nothing_of_the_session_that_allowed_it(w: World) {
+    let (device, who) = allowed(&w).await;
+    let tv: brama_protocol::client::ClientId = "tv".parse().unwrap();
+    let mut listening = (*w.store.find_client(&tv).await.unwrap().unwrap()).clone();
+    let uri = "https://tv.example/logout".to_owned();
+    listening.client.backchannel_logout =
+        Some(brama_protocol::client::BackchannelLogout { uri, session_required: true });
+    w.store.declare_client(listening).await.unwrap();
+    let spent = spend(&w, &device, who, 6).await;
+    assert!(matches!(spent, SpendDevice::Now(grant) if !grant.lasting), "it was allowed");
+    assert!(w.store.end_session(who.user, who.session, at(7)).await.unwrap());
+    assert_eq!(w.store.claim_logouts(10, at(60), at(8)).await.unwrap().len(), 0);
 }
