@@ -34,7 +34,12 @@ const request = (client = 'own', extra = {}) =>
 
 /** @param {import('playwright-core').Page} page */
 async function arrived(page) {
-  await page.waitForURL((url) => url.href.startsWith(`${shop.origin}/callback`))
+  const there = () => page.waitForURL((url) => url.href.startsWith(`${shop.origin}/callback`))
+  // Of a form that was sent twice, the second navigation may take the place of the first one while that is on its way.
+  await there().catch((error) => {
+    if (!String(error).includes('ERR_ABORTED')) throw error
+    return there()
+  })
   const { searchParams } = new URL(page.url())
   assert.ok(searchParams.get('code'), page.url())
   return searchParams
