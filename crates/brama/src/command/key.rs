@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::command::Place;
 use crate::failure::{Failure, Trouble};
-use crate::{boot, database, edge, terminal};
+use crate::{database, edge, terminal};
 
 /// What can be done with signing keys.
 #[derive(Debug, Subcommand)]
@@ -57,13 +57,6 @@ pub(crate) struct Remove {
     place: Place,
 }
 
-async fn open(place: &Place) -> Result<std::sync::Arc<Deployment>, Failure> {
-    let config = place.load()?.config;
-    let store = database::open_existing(&config).await?;
-    let master = boot::master_key(&config).await?;
-    boot::deployment(&config, store, &master).await
-}
-
 /// Make the keys that are missing, so that there is a next one.
 async fn complete(deployment: &Deployment) -> Result<(), Failure> {
     let (store, entropy) = (deployment.store.as_ref(), deployment.entropy.as_ref());
@@ -109,7 +102,7 @@ async fn list(flags: &List) -> Result<(), Failure> {
 }
 
 async fn rotate(flags: &Rotate) -> Result<(), Failure> {
-    let deployment = open(&flags.place).await?;
+    let deployment = flags.place.deployment().await?;
     complete(&deployment).await?;
     let now = edge::now();
     let keys = deployment.store.signing_keys().await?;
@@ -140,7 +133,7 @@ async fn rotate(flags: &Rotate) -> Result<(), Failure> {
 }
 
 async fn remove(flags: &Remove) -> Result<(), Failure> {
-    let deployment = open(&flags.place).await?;
+    let deployment = flags.place.deployment().await?;
     let keys = deployment.store.signing_keys().await?;
     let unknown = || {
         let what = format!("there is no signing key {:?}", flags.kid);

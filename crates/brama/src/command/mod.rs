@@ -17,12 +17,14 @@ mod user;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use brama_config::{Loaded, Profile, Sources};
+use brama_flows::Deployment;
 use clap::{Args, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::terminal;
+use crate::{boot, database, terminal};
 
 /// Brama: an auth server.
 #[derive(Debug, Parser)]
@@ -128,6 +130,16 @@ impl Place {
         let says_production =
             self.file().is_some() || self.public_url.is_some() || std::env::var_os("BRAMA_PUBLIC_URL").is_some();
         load(self.file(), self.flags(), if says_production { Profile::Production } else { Profile::Dev })
+    }
+}
+
+impl Place {
+    /// The deployment that is there, for commands that need its keys as well as its database.
+    async fn deployment(&self) -> Result<Arc<Deployment>, Failure> {
+        let config = self.load()?.config;
+        let store = database::open_existing(&config).await?;
+        let master = boot::master_key(&config).await?;
+        boot::deployment(&config, store, &master).await
     }
 }
 

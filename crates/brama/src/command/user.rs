@@ -1,10 +1,9 @@
 //! `brama user`: accounts.
 
 use std::io::{IsTerminal as _, Read as _};
-use std::sync::Arc;
 
+use brama_flows::Ctx;
 use brama_flows::admin::{self, AccountForm};
-use brama_flows::{Ctx, Deployment};
 use brama_protocol::limits;
 use brama_protocol::username::{Email, NameKey, Username};
 use brama_store::user::{User, UserStatus};
@@ -13,7 +12,6 @@ use zeroize::Zeroizing;
 
 use crate::boot;
 use crate::command::Place;
-use crate::database;
 use crate::failure::{Failure, Trouble, USAGE};
 use crate::terminal;
 
@@ -119,13 +117,6 @@ fn usage(code: &'static str, what: impl Into<String>, fix: &str) -> Failure {
     Trouble::new(code, what, fix).exit(USAGE).into()
 }
 
-async fn open(place: &Place) -> Result<Arc<Deployment>, Failure> {
-    let config = place.load()?.config;
-    let store = database::open_existing(&config).await?;
-    let master = boot::master_key(&config).await?;
-    boot::deployment(&config, store, &master).await
-}
-
 async fn find(ctx: &Ctx, name: &str) -> Result<User, Failure> {
     let found = ctx.store.find_sign_in(&NameKey::of(name)).await?;
     found
@@ -149,7 +140,7 @@ async fn add(flags: Add) -> Result<(), Failure> {
         Username::parse(&flags.name).map_err(|error| usage("B4205", error.to_string(), "choose another user name"))?;
     let email = flags.email.as_deref().map(Email::parse).transpose();
     let email = email.map_err(|error| usage("B4205", error.to_string(), "look at the address"))?;
-    let ctx = boot::ctx(&open(&flags.place).await?);
+    let ctx = boot::ctx(&flags.place.deployment().await?);
     let form = AccountForm { username, email, name: flags.full_name, locale: flags.locale };
     let id = admin::add_account(&ctx, form, &flags.password.read()?).await?;
     if flags.json {
@@ -163,7 +154,7 @@ async fn add(flags: Add) -> Result<(), Failure> {
 async fn list(flags: &List) -> Result<(), Failure> {
     /// Most accounts that one list shows.
     const MOST: u32 = 10_000;
-    let deployment = open(&flags.place).await?;
+    let deployment = flags.place.deployment().await?;
     for user in deployment.store.list_users(MOST).await? {
         let active = user.status == UserStatus::Active;
         if flags.json {
@@ -182,7 +173,7 @@ async fn list(flags: &List) -> Result<(), Failure> {
 }
 
 async fn set_status(flags: &Named, status: UserStatus) -> Result<(), Failure> {
-    let ctx = boot::ctx(&open(&flags.place).await?);
+    let ctx = boot::ctx(&flags.place.deployment().await?);
     let user = find(&ctx, &flags.name).await?;
     ctx.store.set_user_status(user.id, status, ctx.now).await?;
     let word = if status == UserStatus::Active { "unlocked" } else { "locked" };
@@ -191,7 +182,7 @@ async fn set_status(flags: &Named, status: UserStatus) -> Result<(), Failure> {
 }
 
 async fn set_password(flags: &SetPassword) -> Result<(), Failure> {
-    let ctx = boot::ctx(&open(&flags.place).await?);
+    let ctx = boot::ctx(&flags.place.deployment().await?);
     let user = find(&ctx, &flags.name).await?;
     admin::set_password(&ctx, user.id, &flags.password.read()?).await?;
     terminal::message(&format!("The password of {} is set; its sessions have ended.\n", user.username));
