@@ -4,7 +4,7 @@ use brama_testkit::{Call, TestServer, seeds};
 use http::Method;
 use serde_json::json;
 
-fn guess<'s>(server: &'s TestServer, number: usize) -> Call<'s> {
+pub(crate) fn guess<'s>(server: &'s TestServer, number: usize) -> Call<'s> {
     server.post("/api/auth/login").json(&json!({"username": format!("nobody-{number}"), "password": "x"}))
 }
 

@@ -1,6 +1,7 @@
 //! `/consent`. AZ-20 to AZ-22, T1.
 
 use brama_protocol::client::{Client, ClientType};
+use brama_protocol::resource::Resources;
 use brama_testkit::{Answer, Browser, RelyingParty, Reply, TestServer, html, seeds};
 
 const RIGHT: [(&str, &str); 2] = [("username", seeds::OLENA), ("password", seeds::PASSWORD)];
@@ -64,7 +65,7 @@ async fn az20_consent_needs_the_token_of_this_session() {
         assert_eq!(browser.post_form(from, "/consent", &fields).await.status, 403, "{from}");
     }
     let user = seeds::user(&server, seeds::OLENA).await;
-    assert_eq!(server.store.find_consent(user.id, &seeds::SHOP.parse().unwrap()).await.unwrap(), None);
+    assert!(server.store.find_consent(user.id, &seeds::SHOP.parse().unwrap()).await.unwrap().is_empty());
     let landing = browser.submit(&form, &[("decision", "allow")]).await;
     assert!(browser.complete(landing).await.get("code").is_some());
 }
@@ -163,8 +164,8 @@ async fn az21_part_of_it_can_be_allowed_but_not_more() {
         let refresh = tokens.member("refresh_token");
         let wider = RelyingParty::shop().refresh_with(&server, &refresh, &[("scope", "openid profile email x")]).await;
         assert_eq!(wider.expect_error(400, "invalid_scope").status, 400);
-        let remembered = server.store.find_consent(user.id, &seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
-        assert_eq!(remembered.scope.to_string(), scope);
+        let remembered = server.store.find_consent(user.id, &seeds::SHOP.parse().unwrap()).await.unwrap();
+        assert_eq!(remembered.for_all(&Resources::default()).to_string(), scope);
     }
 }
 
@@ -199,12 +200,38 @@ async fn az22_what_is_new_is_asked_and_what_was_allowed_is_shown() {
 }
 
 #[tokio::test]
+async fn az22_what_was_allowed_for_one_api_is_asked_for_another() {
+    let server = TestServer::start().await;
+    let (a, b) = ("https://a.example.net", "https://b.example.net");
+    let record = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
+    let resources = vec![a.to_owned(), b.to_owned()];
+    seeds::put_client(&server, Client { resources, ..record.client.clone() }).await;
+    let (shop, mut browser) = (RelyingParty::shop(), Browser::new(&server));
+    let landing = browser.authorize(&shop, &[("resource", a)]).await;
+    let _ = browser.complete(landing).await;
+    for (resources, expected) in [
+        (vec![a], None),
+        (vec![b], Some("consent_required")),
+        (vec![a, b], Some("consent_required")),
+        (vec![], Some("consent_required")),
+    ] {
+        let mut target = shop.authorize_url(&[("prompt", "none")]);
+        for resource in &resources {
+            target.push_str("&resource=");
+            target.push_str(resource);
+        }
+        let answer = Answer::parse(&browser.visit(&target).await.outside());
+        assert_eq!(answer.get("error"), expected, "{resources:?}");
+    }
+}
+
+#[tokio::test]
 async fn az22_nothing_is_remembered_where_the_receiver_is_not_assured() {
     let server = TestServer::start().await;
     let cli = RelyingParty::cli();
     Browser::new(&server).sign_in_for(&cli).await;
     let user = seeds::user(&server, seeds::OLENA).await;
-    assert_eq!(server.store.find_consent(user.id, &seeds::CLI.parse().unwrap()).await.unwrap(), None);
+    assert!(server.store.find_consent(user.id, &seeds::CLI.parse().unwrap()).await.unwrap().is_empty());
 }
 
 /// OpenID Core §11: access that outlives the session takes consent of its own, of a web app of ours too.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use brama_flows::keys::rotation::ANNOUNCED_FOR;
-use brama_jose::{JwkSet, Typ, VerifyingKey};
+use brama_jose::{Algorithm, JwkSet, Typ, VerifyingKey};
 use brama_protocol::client::{Client, ClientType, IdTokenAlgorithm};
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_store::signing_key::{KeyState, RemoveKey};
@@ -173,6 +173,54 @@ async fn tk11_every_algorithm_signs_the_id_tokens_of_clients_that_choose_it() {
         assert_eq!(tokens::peek(&access_token).0["alg"], "EdDSA", "the first of the list");
         let _ = server.get("/userinfo").bearer(&access_token).send().await.expect(200);
     }
+}
+
+/// What was in `tokens.signing_algorithms` is changed, and the server started again.
+#[tokio::test]
+async fn tk21_a_new_first_algorithm_waits_until_its_key_is_known() {
+    let before = TestServer::start().await;
+    before.turn_keys().await;
+    before.clock.advance_seconds(DAY);
+    let server = before.another_node_with(|options| options.settings.signing_algorithms = vec!["EdDSA", "ES256"]).await;
+    let alg = async || tokens::peek(&token(&server).await).0["alg"].as_str().unwrap().to_owned();
+    assert_eq!(alg().await, "ES256", "nobody has fetched the new key yet");
+    assert!(published(&server).await.keys.iter().any(|key| key.algorithm() == Some(Algorithm::EdDsa)));
+    server.clock.advance_seconds(ANNOUNCED_FOR.as_secs() - 1);
+    assert_eq!(alg().await, "ES256");
+    server.clock.advance_seconds(1);
+    assert_eq!(alg().await, "EdDSA");
+    // A key that takes the place of a leaked one does not bring the other algorithm back.
+    server.turn_keys().await;
+    server.clock.advance_seconds(1);
+    let leaked = key(&server, "EdDSA", |state| matches!(state, KeyState::Active { .. })).await;
+    assert_eq!(server.store.remove_signing_key(&leaked, server.ctx().now).await.unwrap(), RemoveKey::Removed);
+    server.keep_up().await;
+    assert_eq!(alg().await, "EdDSA");
+}
+
+#[tokio::test]
+async fn tk21_the_key_of_an_algorithm_that_was_switched_off_goes_like_any_other() {
+    let before = TestServer::start().await;
+    before.turn_keys().await;
+    let old = token(&before).await;
+    let server = before.another_node_with(|options| options.settings.signing_algorithms = vec!["RS256"]).await;
+    server.clock.advance_seconds(60);
+    assert_eq!(tokens::peek(&token(&server).await).0["alg"], "RS256");
+    assert_eq!(server.turn_keys().await, Default::default(), "another node may still sign with it");
+    assert_eq!(tokens::peek(&token(&before).await).0["alg"], "ES256");
+    assert!(verifies(&published(&server).await, &old));
+    server.clock.advance_seconds(90 * DAY);
+    assert_eq!(server.turn_keys().await.retired, [kid(&old)]);
+    assert!(kids(&published(&server).await).contains(&kid(&old)), "what it signed may be current");
+    server.clock.advance_seconds(DAY);
+    assert!(server.turn_keys().await.erased.contains(&kid(&old)));
+    assert!(!kids(&published(&server).await).contains(&kid(&old)));
+    // Switched on again: the key that was announced then is known, and signs at once.
+    let announced = key(&server, "ES256", |state| state == KeyState::Announced).await;
+    let again = server.another_node().await;
+    assert_eq!(tokens::peek(&token(&again).await).0["alg"], "RS256");
+    let again = before.another_node().await;
+    assert_eq!(kid(&token(&again).await), announced);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod flood_connections;
 mod guarded_api;
 mod headers;
 mod key_rotation;
+mod museum;
 mod oauth2;
 mod protected_resource;
 mod races;

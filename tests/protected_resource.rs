@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 use crate::support::signed_in_to;
 
 /// The API: everybody with a good token, and those with one scope.
-fn api(server: &TestServer) -> Router {
+pub(crate) fn api(server: &TestServer) -> Router {
     let clock = Arc::clone(&server.clock);
     let now = move || SystemTime::UNIX_EPOCH + Duration::from_millis(clock.now().as_millisecond().try_into().unwrap());
     let guard =
@@ -27,7 +27,7 @@ fn api(server: &TestServer) -> Router {
         .route("/api/orders", get(hello).layer(guard.layer().require_scope("orders").require_scope("openid")))
 }
 
-async fn ask(api: &Router, path: &str, authorization: Option<&str>) -> Response<Body> {
+pub(crate) async fn ask(api: &Router, path: &str, authorization: Option<&str>) -> Response<Body> {
     let mut request = Request::get(path);
     if let Some(value) = authorization {
         request = request.header("authorization", value);
@@ -39,7 +39,7 @@ fn challenge(response: &Response<Body>) -> &str {
     response.headers()["www-authenticate"].to_str().unwrap()
 }
 
-const PATH: &str = "/api/protected-resource";
+pub(crate) const PATH: &str = "/api/protected-resource";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a5_a_good_token_of_either_scheme_is_handled() {
@@ -79,7 +79,7 @@ async fn a5_missing_bad_and_expired_tokens_are_401_with_a_challenge() {
     assert_eq!(in_query.status(), 401);
     let claims = tokens::peek(&sent.access).1;
     let catalog = server.deployment.catalog.get();
-    let own = catalog.keyring.for_access_tokens().unwrap();
+    let own = catalog.keyring.for_access_tokens(server.ctx().now).unwrap();
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = claims.clone();
         claims[name] = value;

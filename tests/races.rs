@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{DEMO_RT, SESSION, Tokens, logged_in, signed_in_to};
 
-async fn server() -> Arc<TestServer> {
+pub(crate) async fn server() -> Arc<TestServer> {
     let server = TestServer::with(|options| {
         options.storage = Storage::Disk;
         options.unlimited_addresses();
@@ -18,7 +18,7 @@ async fn server() -> Arc<TestServer> {
 }
 
 /// Run it so many times at once.
-async fn at_once<F>(count: usize, one: impl Fn(usize) -> F) -> Vec<Reply>
+pub(crate) async fn at_once<F>(count: usize, one: impl Fn(usize) -> F) -> Vec<Reply>
 where
     F: Future<Output = Reply> + Send + 'static,
 {

@@ -64,24 +64,24 @@ const EXPECTED: &[(&str, &str, &str, u16)] = &[
 ];
 
 /// A row, the address it is met at, and the status for nobody.
-struct Case {
-    row: &'static Route,
-    path: String,
+pub(crate) struct Case {
+    pub(crate) row: &'static Route,
+    pub(crate) path: String,
     status: u16,
 }
 
 impl Case {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.row.method, self.row.path)
     }
 
     /// A request that passes the row's guard.
-    fn call<'s>(&self, server: &'s TestServer) -> Call<'s> {
+    pub(crate) fn call<'s>(&self, server: &'s TestServer) -> Call<'s> {
         server.call(self.row.method.parse().unwrap(), &self.path)
     }
 
     /// The same with an empty body of the right kind.
-    fn empty<'s>(&self, server: &'s TestServer) -> Call<'s> {
+    pub(crate) fn empty<'s>(&self, server: &'s TestServer) -> Call<'s> {
         match (self.row.method, self.row.csrf) {
             ("POST", Csrf::CookieEndpoint) => {
                 self.call(server).body("application/json", if self.status == 400 { "{}" } else { "" })
@@ -92,7 +92,7 @@ impl Case {
     }
 }
 
-async fn cases(server: &TestServer) -> Vec<Case> {
+pub(crate) async fn cases(server: &TestServer) -> Vec<Case> {
     let page = server.get("/sign-in").send().await;
     let tag = html::tags(page.text(), "link").find(|tag| tag.contains("stylesheet")).unwrap();
     let style = html::attribute(&format!(" {tag}"), "href").unwrap();
@@ -120,6 +120,7 @@ fn endpoints_are_covered() {
     assert_eq!(listed.len(), EXPECTED.len(), "listed twice");
 }
 
+/// LEAK-05.
 #[tokio::test]
 async fn whoever_brings_nothing_gets_the_answer_of_the_row() {
     let server = TestServer::start().await;
@@ -248,6 +249,7 @@ async fn wh14_malformed_queries_and_bodies_are_never_our_fault() {
     }
 }
 
+/// HTTP-01.
 #[tokio::test]
 async fn wh9_bb12_the_cors_class_of_every_row() {
     let server = TestServer::start().await;

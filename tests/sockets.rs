@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Send bytes, read until the server closes or half a second passes.
-async fn exchange(address: SocketAddr, request: &[u8]) -> String {
+pub(crate) async fn exchange(address: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // A server that has seen enough closes before it has read everything.
     let _ = stream.write_all(request).await;
@@ -22,7 +22,7 @@ fn head(extra: &str) -> Vec<u8> {
     format!("GET /livez HTTP/1.1\r\nHost: id.example.com\r\n{extra}Connection: close\r\n\r\n").into_bytes()
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("closed")
 }
 
@@ -45,6 +45,7 @@ async fn wh13_heads_have_an_end() {
     assert_eq!(status(&exchange(address, &head("")).await), "200");
 }
 
+/// HOST-02: two `Host` headers, none. HTTP-02.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wh14_broken_framing_is_refused() {
     let server = TestServer::start().await;
@@ -73,6 +74,7 @@ async fn wh14_broken_framing_is_refused() {
     assert_eq!(status(&exchange(address, &head("")).await), "200");
 }
 
+/// HOST-02: the absolute form of the request line.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wh16_an_absolute_address_names_the_host() {
     let server = TestServer::start().await;

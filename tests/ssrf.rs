@@ -10,12 +10,12 @@ use brama_net::{Fetcher, Resolve, Settings};
 use brama_protocol::client::{BackchannelLogout, Client, ClientType};
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_store::logout_delivery::DeliveryState;
-use brama_testkit::{Browser, RelyingParty, TestServer, Way, html, seeds};
+use brama_testkit::{Browser, Options, RelyingParty, TestServer, Way, html, seeds};
 use tokio::net::TcpListener;
 
 /// Somebody inside who counts who comes.
-struct Sink {
-    address: SocketAddr,
+pub(crate) struct Sink {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
@@ -32,7 +32,7 @@ impl Sink {
         sink
     }
 
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
@@ -49,9 +49,18 @@ impl Resolve for Everywhere {
 
 /// A server as production has it, in a world where every name leads to the sink.
 async fn server_and_sink() -> (TestServer, Sink) {
+    server_with(|_| {}).await
+}
+
+/// The same, different in something.
+pub(crate) async fn server_with(change: impl FnOnce(&mut Options)) -> (TestServer, Sink) {
     let sink = Sink::start().await;
     let fetcher = Fetcher::resolving(Settings::default(), Arc::new(Everywhere(sink.address))).unwrap();
-    let server = TestServer::with(|options| options.outgoing = Some(Way(Arc::new(fetcher)))).await;
+    let server = TestServer::with(|options| {
+        options.outgoing = Some(Way(Arc::new(fetcher)));
+        change(options);
+    })
+    .await;
     (server, sink)
 }
 

@@ -93,7 +93,7 @@ async fn rs3_a_token_that_is_not_ours_opens_nothing() {
     let claims = tokens::peek(&sent.access).1;
     let stranger = SigningKey::generate(Algorithm::Es256).unwrap();
     let catalog = server.deployment.catalog.get();
-    let own = catalog.keyring.for_access_tokens().unwrap();
+    let own = catalog.keyring.for_access_tokens(server.ctx().now).unwrap();
     let with = |change: serde_json::Value| {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -135,8 +135,15 @@ async fn ep40_without_openid_it_is_403_and_says_what_is_missing() {
     let server = TestServer::start().await;
     let mut claims = tokens::peek(&signed_in_to(&server, &RelyingParty::shop()).await.access).1;
     claims["scope"] = "profile email".into();
-    let token =
-        server.deployment.catalog.get().keyring.for_access_tokens().unwrap().sign(Typ::AccessToken, &claims).unwrap();
+    let token = server
+        .deployment
+        .catalog
+        .get()
+        .keyring
+        .for_access_tokens(server.ctx().now)
+        .unwrap()
+        .sign(Typ::AccessToken, &claims)
+        .unwrap();
     let reply = server.get("/userinfo").bearer(&token).send().await.expect_error(403, "insufficient_scope");
     let challenge = reply.header("www-authenticate").unwrap();
     assert!(

@@ -11,7 +11,7 @@ use crate::measured::Sample;
 use crate::pieces;
 use crate::placement::Placement;
 use crate::process::{Server, free_port};
-use crate::site::{App, People, Site, client_credentials};
+use crate::site::{App, People, Site, client_credentials, introspection};
 use crate::skeleton;
 use crate::visits::{ByBody, ByCookie, CodeFlow, Repeated, SignIn, access_token, length, skeleton_token};
 use crate::wire::{Place, Request};
@@ -25,6 +25,7 @@ pub(crate) const REFRESH_ALONE: &str = "refresh-cookie-alone";
 pub(crate) const REFRESH_BODY: &str = "refresh-body";
 pub(crate) const REFRESH_ID_TOKEN: &str = "refresh-id-token";
 pub(crate) const USERINFO: &str = "userinfo";
+pub(crate) const INTROSPECTION: &str = "introspection";
 pub(crate) const CODE_FLOW: &str = "code-flow";
 pub(crate) const SIGN_IN: &str = "sign-in";
 pub(crate) const GUARD: &str = "guard";
@@ -36,7 +37,7 @@ pub(crate) const ARGON2ID_RUSTCRYPTO: &str = "argon2id-rustcrypto";
 pub(crate) const NO_GROUP: &str = "skeleton-no-group";
 
 /// All of them, in the order of the table.
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     DISCOVERY,
     JWKS,
     CLIENT_CREDENTIALS,
@@ -45,6 +46,7 @@ const ALL: [&str; 17] = [
     REFRESH_BODY,
     REFRESH_ID_TOKEN,
     USERINFO,
+    INTROSPECTION,
     CODE_FLOW,
     SIGN_IN,
     GUARD,
@@ -191,6 +193,7 @@ pub(crate) struct Visitors {
     body: Pair<ByBody>,
     id_token: Pair<ByBody>,
     userinfo: Pair<Repeated>,
+    introspection: Pair<Repeated>,
     code_flow: Vec<CodeFlow>,
     sign_in: Vec<SignIn>,
 }
@@ -211,17 +214,22 @@ impl Visitors {
         let flow = |visitor| nth(visitor) + 1;
         let alone = nth(visitors / 2) + 2;
         let its_token = skeleton_token(bare).await?;
-        let mut users = Vec::new();
+        let (mut users, mut apis) = (Vec::new(), Vec::new());
         for number in many.clone() {
             let token = access_token(place, people, flow(number)).await?;
             users.push(Repeated::userinfo(place, "/userinfo", &token));
+            apis.push(Repeated::new(place, introspection(place, &token)));
         }
         let pair = |path: &str, its: &str| {
             let of = |place: &Place, path: &str| many.clone().map(|_| Repeated::get(place, path)).collect();
             (of(place, path), of(bare, its))
         };
         // As long as the server's own: the same credentials in the same form.
-        let its_request = String::from_utf8(client_credentials(bare))?.replacen("/oauth2/token", "/cc", 1).into_bytes();
+        let at_skeleton = |request: Vec<u8>, from: &str, to: &str| -> anyhow::Result<Vec<u8>> {
+            Ok(String::from_utf8(request)?.replacen(from, to, 1).into_bytes())
+        };
+        let its_request = at_skeleton(client_credentials(bare), "/oauth2/token", "/cc")?;
+        let its_question = at_skeleton(introspection(bare, &its_token), "/oauth2/introspect", "/introspect")?;
         Ok(Self {
             token: access_token(place, people, flow(0)).await?,
             discovery: pair("/.well-known/openid-configuration", "/discovery"),
@@ -244,6 +252,7 @@ impl Visitors {
                 many.clone().map(|number| ByBody::of_skeleton(bare, nth(number))).collect(),
             ),
             userinfo: (users, many.clone().map(|_| Repeated::userinfo(bare, "/userinfo", &its_token)).collect()),
+            introspection: (apis, many.clone().map(|_| Repeated::new(bare, its_question.clone())).collect()),
             code_flow: many.map(|number| CodeFlow::of(place, flow(number))).collect(),
             // One hash at work and as many waiting as always fit: the server refuses more, on purpose.
             sign_in: (0..plan.placement.server_cores() as u64 * 3).map(|number| SignIn::new(place, number)).collect(),
@@ -263,6 +272,7 @@ impl Visitors {
         run.pair(REFRESH_BODY, &mut self.body.0, &mut self.body.1).await?;
         run.pair(REFRESH_ID_TOKEN, &mut self.id_token.0, &mut self.id_token.1).await?;
         run.pair(USERINFO, &mut self.userinfo.0, &mut self.userinfo.1).await?;
+        run.pair(INTROSPECTION, &mut self.introspection.0, &mut self.introspection.1).await?;
         run.piece(SIGN, 1, || pieces::sign(plan))?;
         run.piece(VERIFY, 1, || pieces::verify(plan))?;
         run.piece(GUARD, 1, || pieces::guard(plan, &self.place, &self.token, 0))?;

@@ -20,7 +20,7 @@ import { openTabs } from './tabs/tabs.js'
 import { fresh, granted, hold, left } from './token/record.js'
 import { openVault } from './token/vault.js'
 
-/** @import { Auth, Options, Password, Result, State, User } from './brama.js' */
+/** @import { Auth, Options, Password, State, User } from './brama.js' */
 /** @import { AuthError, ErrorCode } from './lib/error.js' */
 /** @import { Message } from './tabs/tabs.js' */
 /** @import { Held, Shared } from './token/record.js' */
@@ -94,7 +94,7 @@ export function makeAuth(env, options) {
   /** @param {Message} message */
   function hear(message) {
     if ('token' in message) {
-      if (message.token.n <= n) return
+      if (context.alone || message.token.n <= n) return
       note('token from another tab')
       adopt(message.token, message.user)
       settle?.(theHeld)
@@ -170,7 +170,7 @@ export function makeAuth(env, options) {
   function leave(at, code) {
     forget()
     n = at
-    vault?.write(undefined)
+    vault?.write()
     settle?.(theHeld)
     set({ status: 'signed-out', user, error: code ? fail(code) : null })
   }
@@ -271,7 +271,7 @@ export function makeAuth(env, options) {
         const token = granted(answer)
         const now = tabs.read()
         if (turn === began && !(now?.out && now.n !== stamp?.n)) {
-          if (!token) throw refusal(context, answer, 'denied')
+          if (!token) throw refusal(context, answer)
           keep(token, now?.s || s || undefined)
         }
       }
@@ -305,7 +305,7 @@ export function makeAuth(env, options) {
     result(() =>
       exclusively(context, async () => {
         const answer = await post(context, 'logout')
-        if (answer.status >= 400) throw refusal(context, answer, 'denied')
+        if (answer.status >= 400) throw refusal(context, answer)
         const stamp = tabs.read()
         if (stamp?.out) tabs.write({ ...stamp, out: 2 })
       }),
@@ -345,10 +345,9 @@ export function makeAuth(env, options) {
     if (state.status === 'loading') void ready()
   }
 
-  function ready() {
-    if (state.status !== 'loading') return Promise.resolve(state)
-    starting ??= begin().finally(() => (starting = undefined))
-    return starting.then(() => state)
+  async function ready() {
+    if (state.status === 'loading') await (starting ??= begin().finally(() => (starting = undefined)))
+    return state
   }
 
   async function begin() {
@@ -356,6 +355,11 @@ export function makeAuth(env, options) {
     if (!open()) return set({ status: 'signed-out', error: fail('insecure_context') })
     const began = turn
     const error = await finishRedirect()
+    if (options.dpop) {
+      // Only now is it known what can be kept.
+      await result(/** @type {() => Promise<unknown>} */ (context.fetch))
+      set({ storage: (vault = openVault(context)).kind })
+    }
     const stamp = tabs.read()
     const stored = vault?.read()
     if (!held && stored && fresh(env, hold(env, stored)) && (!stamp || stamp.s === stored.s)) adopt(stored)
@@ -397,13 +401,13 @@ export function makeAuth(env, options) {
   // ── What the app calls ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * @param {() => Promise<unknown>} work
-   * @returns {Promise<Result>}
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<({ ok: true, error?: undefined } & T) | { ok: false, error: AuthError }>}
    */
   async function result(work) {
     try {
-      await work()
-      return { ok: true }
+      return { ok: true, ...(await work()) }
     } catch (error) {
       return { ok: false, error: /** @type {AuthError} */ (error) }
     }
@@ -418,7 +422,7 @@ export function makeAuth(env, options) {
     await exclusively(context, async () => {
       const answer = await post(context, 'login', { username, password })
       const token = granted(answer)
-      if (!token) throw refusal(context, answer, 'denied')
+      if (!token) throw refusal(context, answer)
       keep(token)
     })
     await enter()
@@ -458,15 +462,12 @@ export function makeAuth(env, options) {
       if (told.ok && returnTo !== undefined) env.location.assign(home(returnTo, env.location))
       return told
     },
-    async token({ resource, fresh: another } = {}) {
-      try {
+    token: ({ resource, fresh: another } = {}) =>
+      result(async () => {
         if (resource !== undefined) checkOrigin(context, resource)
         const token = await current(another ? held?.value : undefined)
-        return { ok: true, token: token.value, expiresIn: Math.round(left(env, token) / 1000) }
-      } catch (error) {
-        return { ok: false, error: /** @type {AuthError} */ (error) }
-      }
-    },
+        return { token: token.value, expiresIn: Math.round(left(env, token) / 1000) }
+      }),
     fetch: (input, init) => resourceRequest(context, current, input, init),
     debug: () => ({
       ...{ issuer: context.issuer, clientId: context.clientId, origins: [...context.origins] },

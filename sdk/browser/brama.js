@@ -1,7 +1,8 @@
 /**
  * Brama in the browser. Nine names: `createAuth`, then `ready`, `state`, `subscribe`, `signIn`, `signOut`, `token`, `fetch`, `debug`.
  *
- * The refresh token is never here: it is in an HttpOnly cookie that only the server reads.
+ * The refresh token is never here: it is in an HttpOnly cookie that only the server reads. Apps of other sites have one that is
+ * bound to a key (`dpop`).
  *
  * @module
  */
@@ -24,6 +25,8 @@ export { AuthError }
  *   restored by the cookie. `session` (sessionStorage) and `persistent` (localStorage) save one request per page load, and any
  *   script that ever runs on this origin can read the token there, copies on disk included, and use it elsewhere until it expires
  * @property {number} [timeoutMs] for each request of the SDK itself; default 10000
+ * @property {boolean} [dpop] for an app on another site than the server, which no cookie reaches: tokens are bound to a key that stays in
+ *   this browser (RFC 9449). Key and refresh token are in IndexedDB, where scripts can use the key but not read it; default false
  * @property {'cookie'} [mode] how the session is kept; default `cookie`
  */
 

@@ -23,6 +23,9 @@ import { parse } from './lib/url.js'
  * @property {number} timeoutMs
  * @property {Set<string>} origins the only origins that may get a token
  * @property {string} name of everything shared between tabs: the client at this issuer
+ * @property {(input: RequestInfo, init?: RequestInit) => Promise<Response>} fetch the one way out; with `dpop` through the part that
+ *   proves, which is loaded at the first call
+ * @property {boolean} [alone] this tab's key is not the other tabs': the browser let it keep nothing
  * @property {(code: ErrorCode, detail?: ErrorDetail) => AuthError} fail
  * @property {(what: string) => void} note keeps a decision for `debug()`
  */
@@ -45,6 +48,7 @@ export function readOptions(env, options, note) {
     storage = 'memory',
     timeoutMs = 10_000,
     mode = 'cookie',
+    dpop = false,
   } = options
   /** @type {Context['fail']} */
   const fail = (code, detail) => new AuthError(code, `${issuer}/sdk/errors.html#${code}`, detail)
@@ -59,10 +63,17 @@ export function readOptions(env, options, note) {
   need('storage', /^(memory|session|persistent)$/.test(storage))
   need('timeoutMs', timeoutMs > 0)
   need('mode', mode === 'cookie')
+  need('dpop', dpop === !!dpop)
   const origins = new Set(apis.map((api) => new URL(api).origin))
   if (here) origins.add(here)
   const name = `brama:${issuer}:${clientId}`
-  return { env, issuer: /** @type {string} */ (issuer), clientId, scope, redirectPath, storage, timeoutMs, origins, name, fail, note }
+  /** @type {Context} */
+  const context = {
+    ...{ env, issuer: /** @type {string} */ (issuer), clientId, scope, redirectPath, storage, timeoutMs, origins, name, fail, note },
+    // Its own folder: an app without it does not load it.
+    fetch: async (...call) => (dpop ? (await import('./dpop/dpop.js')).send(context, ...call) : env.fetch(...call)),
+  }
+  return context
 }
 
 /**

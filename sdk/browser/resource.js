@@ -38,7 +38,7 @@ export async function resourceRequest(context, token, input, init) {
     const copy = request.clone()
     copy.headers.set('authorization', `Bearer ${value}`)
     try {
-      return await env.fetch(copy)
+      return await context.fetch(copy)
     } catch (cause) {
       if (request.signal.aborted) throw cause
       throw fail('network', { cause })

@@ -165,6 +165,7 @@ for (const where of ['another site', 'the same site, another origin']) {
     await atDemo(victim, 'signed-in')
   })
 
+  // HTTP-05.
   test(`WH-4 from ${where}: no page of ours can be framed`, async () => {
     const { server } = world
     const site = sites[where]

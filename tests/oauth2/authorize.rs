@@ -17,6 +17,7 @@ fn assert_addressed(server: &TestServer, app: &RelyingParty, answer: &Answer) {
     assert_eq!(answer.get("state"), Some(app.state.as_str()), "{}", answer.url);
 }
 
+/// CODE-10: PKCE could be skipped. Every half of it is refused.
 #[tokio::test]
 async fn az10_az11_az23_refusals_go_back_with_state_and_iss() {
     let server = TestServer::start().await;

@@ -212,6 +212,25 @@ async fn lo12_answers_and_what_they_come_to() {
     }
 }
 
+#[tokio::test]
+async fn lo12_our_own_limit_costs_an_app_no_try() {
+    let server = TestServer::start().await;
+    let app = listener(&server, "wiki", |_| {}).await;
+    server.world.answers(&uri("wiki"), 200);
+    let mut browser = Browser::new(&server);
+    sign_in(&mut browser, &server, &app).await;
+    server.world.be_busy(true);
+    sign_out(&mut browser).await;
+    for _ in 0..100 {
+        assert_eq!(server.tell_apps().await, Round { again: 1, ..Round::default() });
+        server.clock.advance_seconds(5);
+    }
+    server.world.be_busy(false);
+    assert_eq!(server.tell_apps().await, Round { delivered: 1, ..Round::default() });
+    let reported = deliveries(&server, "wiki").await;
+    assert_eq!((reported.len(), reported[0].attempts), (1, 1));
+}
+
 async fn deliveries(server: &TestServer, id: &str) -> Vec<LogoutDelivery> {
     server.store.logouts_to(&id.parse().unwrap(), 10).await.unwrap()
 }

@@ -1,5 +1,6 @@
 //! `/oauth2/device_authorization` and polling with a device code. RFC 8628; EP-20 to EP-24; TE-37; DEVICE-01 to DEVICE-04.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use brama_jose::Typ;
@@ -12,6 +13,7 @@ use crate::device_page::{Tv, connect, decide};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
+/// DEVICE-04: 20^8 user codes, for ten minutes.
 #[tokio::test]
 async fn ep20_the_answer_has_what_a_device_needs() {
     let server = Tv::server().await;
@@ -221,6 +223,31 @@ async fn ep22_signing_out_in_the_browser_says_nothing_about_the_device() {
     assert_eq!(gone.expect_error(400, "invalid_grant").status, 400);
 }
 
+/// A `sid` is one user agent's: the television is not the browser in which somebody allowed it.
+#[tokio::test]
+async fn lo2_a_device_has_a_session_of_its_own() {
+    let server = Tv::server().await;
+    let (mut browser, mut sids) = (Browser::new(&server), Vec::new());
+    for _ in 0..2 {
+        let tv = Tv::begin(&server, &[("scope", "openid")]).await;
+        decide(&mut browser, &tv, "allow").await;
+        let first = tv.poll(&server).await.expect(200);
+        let again = Tv::refresh(&server, &first.member("refresh_token")).await.expect(200);
+        let sid = |reply: &Reply, token: &str| tokens::peek(&reply.member(token)).1["sid"].as_str().unwrap().to_owned();
+        let all: BTreeSet<String> = [&first, &again]
+            .into_iter()
+            .flat_map(|reply| [sid(reply, "id_token"), sid(reply, "access_token")])
+            .collect();
+        assert_eq!(all.len(), 1, "one session as long as it lasts");
+        sids.extend(all);
+    }
+    let user = seeds::user(&server, seeds::OLENA).await;
+    let browsers = server.store.sessions_of(user.id, server.ctx().now).await.unwrap();
+    assert_eq!(browsers.len(), 1);
+    sids.push(browsers[0].id.to_string());
+    assert_eq!(sids.iter().collect::<BTreeSet<_>>().len(), 3, "{sids:?}");
+}
+
 /// Museum DEVICE-03.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn device03_64_parallel_polls_give_one_token() {
@@ -262,7 +289,7 @@ async fn te37_no_refresh_token_for_a_client_without_that_grant() {
     assert_eq!(refused.expect_error(400, "unauthorized_client").status, 400);
 }
 
-/// RFC 8707 at the device endpoint and when the code is redeemed.
+/// RFC 8707 at the device endpoint and when the code is redeemed. AUDISS-05.
 #[tokio::test]
 async fn te29_a_device_names_its_resources() {
     let server = Tv::server().await;
@@ -285,7 +312,7 @@ async fn te29_a_device_names_its_resources() {
 
 /// G-4: neither code is in the database, nor a plain hash of the short one.
 #[tokio::test]
-async fn g4_a_copy_of_the_database_redeems_nothing() {
+async fn g4_leak06_a_copy_of_the_database_redeems_nothing() {
     let server = TestServer::with(|options| options.storage = Storage::Disk).await;
     seeds::put_client(&server, Tv::client()).await;
     let tv = Tv::begin(&server, &[]).await;

@@ -330,7 +330,7 @@ async fn ep52_ways_of_authentication_are_as_advertised() {
     assert_eq!(server.post("/oauth2/introspect").form(&form).send().await.status, 200);
 }
 
-/// RFC 9449 §6.2: an API learns which key the sender has to prove.
+/// RFC 9449 §6.2, BINDING-01: an API learns which key the sender has to prove.
 #[tokio::test]
 async fn ep32_tk7_a_bound_token_shows_its_key() {
     let server = server().await;

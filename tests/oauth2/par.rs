@@ -9,7 +9,7 @@ use crate::support::Tokens;
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// Push the app's request, some of it changed.
-async fn push(server: &TestServer, app: &RelyingParty, changes: &[(&str, &str)]) -> Reply {
+pub(crate) async fn push(server: &TestServer, app: &RelyingParty, changes: &[(&str, &str)]) -> Reply {
     let parameters = app.parameters(changes);
     let mut fields: Vec<(&str, &str)> =
         parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -23,12 +23,12 @@ async fn push(server: &TestServer, app: &RelyingParty, changes: &[(&str, &str)])
     }
 }
 
-async fn pushed(server: &TestServer, app: &RelyingParty, changes: &[(&str, &str)]) -> String {
+pub(crate) async fn pushed(server: &TestServer, app: &RelyingParty, changes: &[(&str, &str)]) -> String {
     push(server, app, changes).await.expect(201).member("request_uri")
 }
 
 /// What the browser is sent to: the name of the app and of the pushed request, nothing else.
-fn short(app: &RelyingParty, request_uri: &str) -> String {
+pub(crate) fn short(app: &RelyingParty, request_uri: &str) -> String {
     let pairs = [("client_id", app.client_id.as_str()), ("request_uri", request_uri)];
     let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     format!("/oauth2/authorize?{query}")

@@ -36,6 +36,7 @@ async fn audiss01_audiss06_te11_to_te14_wrong_claims_are_refused_alike() {
         json!({"aud": [issuer, "https://other.example"]}),
         json!({"aud": null}),
         json!({"aud": SIGNER}),
+        json!({"aud": "https://other.example"}),
         json!({"iss": "other"}),
         json!({"iss": null}),
         json!({"exp": now - 31}),

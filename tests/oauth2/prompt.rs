@@ -1,6 +1,7 @@
 //! `prompt`, `max_age` and the hints: who has to see which page. OpenID Core §3.1.2.1; standards §1.4, AZ-22.
 
 use brama_jose::Typ;
+use brama_store::consent::Consent;
 use brama_testkit::{Answer, Browser, Landing, RelyingParty, TestServer, html, seeds, tokens};
 
 use crate::support::Tokens;
@@ -314,7 +315,7 @@ async fn rfc9470_a_session_that_is_too_weak_signs_in_again() {
         authorization.asked.acr.essential = true;
         authorization.asked.prompt.none = prompt == "none";
         for reachable in [Level::One, Level::Two, Level::Three] {
-            let next = decide(&ctx, &authorization, &client.client, signed_in.clone(), None, reachable);
+            let next = decide(&ctx, &authorization, &client.client, signed_in.clone(), &Consent::default(), reachable);
             decisions.push(match next {
                 Next::SignIn { again } => format!("sign in, again: {again}"),
                 Next::Refuse(row) => row.error.to_owned(),

@@ -11,6 +11,7 @@ async fn assert_on_page(server: &TestServer, target: &str, code: &str) {
     assert_eq!(reply.set_cookies(), [""; 0], "{reply}");
 }
 
+/// REDIR-04: upper and lower case were not told apart.
 #[tokio::test]
 async fn az4_only_the_registered_text_is_redirected_to() {
     let server = TestServer::start().await;

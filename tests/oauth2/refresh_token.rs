@@ -2,6 +2,7 @@
 //! ends a grant. Design §5; TE-24 to TE-31.
 
 use brama_jose::Typ;
+use brama_protocol::client::Client;
 use brama_store::user::UserStatus;
 use brama_testkit::{Browser, RelyingParty, Reply, TestServer, seeds, tokens};
 
@@ -141,6 +142,31 @@ async fn te29_a_resource_that_was_not_granted_is_refused() {
     let code = Browser::new(&server).sign_in_for(&shop).await.code().to_owned();
     let reply = shop.redeem_with(&server, &code, &[("resource", "https://other.example")]).await;
     assert_eq!(reply.expect_error(400, "invalid_target").status, 400);
+}
+
+#[tokio::test]
+async fn te29_a_resource_that_was_taken_from_the_client_is_in_no_new_token() {
+    let server = TestServer::start().await;
+    let (a, b) = ("https://a.example.net", "https://b.example.net");
+    let record = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap();
+    let with = async |resources: &[&str]| {
+        let resources = resources.iter().map(|one| (*one).to_owned()).collect();
+        seeds::put_client(&server, Client { resources, ..record.client.clone() }).await;
+        server.keep_up().await;
+    };
+    with(&[a, b]).await;
+    let (shop, mut browser) = (RelyingParty::shop(), Browser::new(&server));
+    let landing = browser.visit(&format!("{}&resource={a}&resource={b}", shop.authorize_url(&[]))).await;
+    let code = browser.complete(landing).await.code().to_owned();
+    let mut sent = Tokens::of(&shop.redeem(&server, &code).await);
+    let audience = |sent: &Tokens| tokens::peek(&sent.access).1["aud"].to_string();
+    assert!(audience(&sent).contains(a) && !audience(&sent).contains(b), "{}", audience(&sent));
+    with(&[b]).await;
+    sent = Tokens::of(&shop.refresh(&server, &sent.refresh).await);
+    assert!(audience(&sent).contains(b) && !audience(&sent).contains(a), "{}", audience(&sent));
+    // Nothing of what was granted is left: another API is not given instead.
+    with(&["https://c.example.net"]).await;
+    assert_invalid_grant(&shop.refresh(&server, &sent.refresh).await);
 }
 
 #[tokio::test]

@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Tokens, assert_no_cookies, assert_no_cors};
 
-const REDIRECT: &str = "https://app.example.net/cb";
+pub(crate) const REDIRECT: &str = "https://app.example.net/cb";
 
-async fn server(mode: Mode) -> TestServer {
+pub(crate) async fn server(mode: Mode) -> TestServer {
     TestServer::with(|options| options.settings.registration.policy.mode = mode).await
 }
 
 /// An initial access token for so many apps, good for an hour.
-async fn initial(server: &TestServer, uses_left: u32) -> String {
+pub(crate) async fn initial(server: &TestServer, uses_left: u32) -> String {
     let ctx = server.ctx();
     let token = Handle::<kind::InitialAccessToken>::from_random(ctx.random().unwrap());
     let record = InitialAccessToken {
@@ -39,15 +39,15 @@ async fn initial(server: &TestServer, uses_left: u32) -> String {
     token.to_wire()
 }
 
-fn post<'s>(server: &'s TestServer, metadata: &Value) -> Call<'s> {
+pub(crate) fn post<'s>(server: &'s TestServer, metadata: &Value) -> Call<'s> {
     server.post("/oauth2/register").json(metadata)
 }
 
-fn minimal() -> Value {
+pub(crate) fn minimal() -> Value {
     json!({ "redirect_uris": [REDIRECT] })
 }
 
-fn with(member: &str, value: Value) -> Value {
+pub(crate) fn with(member: &str, value: Value) -> Value {
     let mut metadata = minimal();
     metadata[member] = value;
     metadata
@@ -59,18 +59,18 @@ fn carrying<'s>(call: Call<'s>, method: &Method, metadata: &Value) -> Call<'s> {
 }
 
 /// An app that has registered itself.
-struct App {
-    answer: Value,
+pub(crate) struct App {
+    pub(crate) answer: Value,
 }
 
 impl App {
     /// Register by token.
-    async fn new(server: &TestServer, metadata: &Value) -> Self {
+    pub(crate) async fn new(server: &TestServer, metadata: &Value) -> Self {
         let token = initial(server, 1).await;
         Self { answer: post(server, metadata).bearer(&token).send().await.expect(201).json() }
     }
 
-    fn text(&self, member: &str) -> String {
+    pub(crate) fn text(&self, member: &str) -> String {
         self.answer[member].as_str().unwrap_or_else(|| panic!("no {member}: {}", self.answer)).to_owned()
     }
 
@@ -82,7 +82,7 @@ impl App {
         self.call(server, Method::GET).send().await
     }
 
-    async fn put(&self, server: &TestServer, metadata: &Value) -> Reply {
+    pub(crate) async fn put(&self, server: &TestServer, metadata: &Value) -> Reply {
         let mut metadata = metadata.clone();
         if metadata.get("client_id").is_none() {
             metadata["client_id"] = self.answer["client_id"].clone();
@@ -91,7 +91,7 @@ impl App {
     }
 
     /// As somebody who signs people in.
-    fn party(&self) -> RelyingParty {
+    pub(crate) fn party(&self) -> RelyingParty {
         RelyingParty {
             client_id: self.text("client_id"),
             secret: self.answer["client_secret"].as_str().map(ToOwned::to_owned),
@@ -108,6 +108,7 @@ impl App {
     }
 }
 
+/// CLIENT-03.
 #[tokio::test]
 async fn rg10_closed_there_is_nothing_and_metadata_say_so() {
     let server = TestServer::start().await;
@@ -159,6 +160,7 @@ async fn rg14_who_brings_no_good_token_is_told_so_before_anything_else() {
     let _ = post(&server, &minimal()).bearer(&late).send().await.expect_error(401, "invalid_token");
 }
 
+/// CLIENT-01.
 #[tokio::test]
 async fn rg11_the_answer_has_everything_and_the_app_works() {
     let server = server(Mode::Token).await;

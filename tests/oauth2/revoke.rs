@@ -129,6 +129,7 @@ async fn revoke08_ep35_introspection_sees_it_too() {
     assert!(!seen().await);
 }
 
+/// REVOKE-04 would have it answered with 200; by RFC 7009 §2.1 and EP-34 the client is told that it is none of its own.
 #[tokio::test]
 async fn audiss07_revoke04_ep34_a_foreign_token_stays_valid() {
     let server = TestServer::with(|options| options.storage = Storage::Disk).await;

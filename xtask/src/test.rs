@@ -13,6 +13,9 @@ use crate::tree::root;
 /// The variable that chooses the database of tests that run on both.
 const DATABASE: &str = "BRAMA_TEST_DATABASE";
 
+/// What lets the tests plant mistakes into the server.
+const FAULTS: &str = "--features=planted-faults";
+
 /// How much to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
@@ -27,29 +30,31 @@ pub(crate) enum Extent {
 /// Run all steps; stop at the first that fails.
 pub(crate) fn all(extent: Extent) -> Result<(), String> {
     let ours = [Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node];
-    let clients = [Need::Node, Need::Chromium, Need::Python, Need::Apache, Need::OidcAgent];
+    let clients = [Need::Node, Need::Chromium, Need::Python, Need::Apache, Need::OidcAgent, Need::Postgres];
     tools::provide(&match extent {
         Extent::Quick => ours.to_vec(),
         Extent::Full => [&ours[..], &clients].concat(),
         Extent::Clients => clients.to_vec(),
     })?;
+    // For the tests in Node; those in Rust start clusters of their own. It goes with this process.
+    let cluster = || Cluster::start(Options::default()).map_err(|error| error.to_string());
     if extent == Extent::Clients {
+        let cluster = cluster()?;
         let browser = install("browser: packages", "tests/browser");
         let build = Step::new("build", "cargo", &["build", "--package", "brama"]);
         let api = Step::new("build: api", "cargo", &["build", "--package", "brama-guard", "--example", "api"]);
-        return run([build, api, browser].into_iter().chain(interop()));
+        return run([build, api, browser].into_iter().chain(interop(&cluster.url("postgres"))));
     }
     let vectors = vectors()?;
 
     tidy::all()?;
-    // For the browser's tests; those in Rust start clusters of their own. It goes with this process.
-    let cluster = Cluster::start(Options::default()).map_err(|error| error.to_string())?;
+    let cluster = cluster()?;
     let postgres = cluster.url("postgres");
     let mut steps = rust(&vectors);
     steps.extend(sdk());
     if extent == Extent::Full {
         steps.extend(in_browser(&postgres));
-        steps.extend(interop());
+        steps.extend(interop(&postgres));
     }
     run(steps)
 }
@@ -115,6 +120,8 @@ fn rust(vectors: &Option<String>) -> Vec<Step> {
         test,
         on_postgres("PostgreSQL: HTTP", &["--package", "brama-tests"]),
         on_postgres("PostgreSQL: process", &[&process[..], &of_process].concat()),
+        // A build that exists for nothing else: the server with mistakes in it, and the tests that find them.
+        Step::new("planted faults", "cargo", &["test", "--package", "brama-tests", FAULTS, "museum::faults"]),
     ]
 }
 
@@ -128,16 +135,15 @@ fn sdk() -> Vec<Step> {
 }
 
 fn in_browser(postgres: &str) -> Vec<Step> {
-    let test = |name, database| with_program(name, "tests/browser").env(CLUSTER, postgres).env(DATABASE, database);
     vec![
         install("browser: packages", "tests/browser"),
-        test("browser: test", "sqlite"),
-        test("PostgreSQL: browser", "postgres"),
+        with_database("browser: test", "tests/browser", "sqlite", postgres),
+        with_database("PostgreSQL: browser", "tests/browser", "postgres", postgres),
     ]
 }
 
 /// Clients that we did not write, each against the program as it was built. What they need goes below `target/interop`.
-fn interop() -> Vec<Step> {
+fn interop(postgres: &str) -> Vec<Step> {
     let at = |path: &str| root().join("target/interop").join(path).to_string_lossy().into_owned();
     let (python, rust) = (at("python"), at(""));
     let requirements =
@@ -149,8 +155,14 @@ fn interop() -> Vec<Step> {
         Step::new("interop: Rust", "cargo", &["build", "--quiet", "--locked", "--target-dir", &rust])
             .folder("tests/interop/rust")
             .env("CARGO_PROFILE_DEV_DEBUG", "false"),
-        with_program("interop: test", "tests/interop"),
+        with_database("interop: test", "tests/interop", "sqlite", postgres),
+        with_database("PostgreSQL: interop", "tests/interop", "postgres", postgres),
     ]
+}
+
+/// Tests of npm with the program and one of the databases.
+fn with_database(name: &'static str, folder: &str, database: &str, postgres: &str) -> Step {
+    with_program(name, folder).env(CLUSTER, postgres).env(DATABASE, database)
 }
 
 /// Tests of npm. They look for the program below the tree's own `target`.

@@ -13,12 +13,13 @@ use brama_protocol::explain::Explanation;
 /// Path from the top of the tree, and what makes the text.
 type Page = (&'static str, fn() -> String);
 
-mod standards;
+mod pages;
 
 const PAGES: &[Page] = &[
     ("docs/reference/configuration.md", brama_config::reference_markdown),
     ("docs/reference/brama.schema.json", configuration_schema),
     ("docs/reference/errors.md", errors),
+    ("docs/reference/mistakes-of-others.md", museum_page),
     ("docs/reference/standards.md", standards_page),
 ];
 
@@ -74,13 +75,23 @@ fn root() -> PathBuf {
 }
 
 fn standards_page() -> String {
-    standards::page(&root()).0
+    pages::standards::page(&root()).0
+}
+
+fn museum_page() -> String {
+    pages::museum::page(&root()).0
 }
 
 #[test]
 fn every_rule_that_is_here_has_a_room_and_a_test() {
-    let missing = standards::page(&root()).1;
+    let missing = pages::standards::page(&root()).1;
     assert!(missing.is_empty(), "without a doc comment or a test that names them:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_mistake_of_others_has_a_test_or_a_reason() {
+    let missing = pages::museum::page(&root()).1;
+    assert!(missing.is_empty(), "no test carries these ids:\n{}", missing.join("\n"));
 }
 
 #[test]

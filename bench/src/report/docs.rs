@@ -144,6 +144,7 @@ fn title(name: &str) -> &str {
         names::REFRESH_BODY => "refresh by body, durable",
         names::REFRESH_ID_TOKEN => "refresh by body with an ID token: two signatures",
         names::USERINFO => "userinfo",
+        names::INTROSPECTION => "introspection of an access token",
         names::CODE_FLOW => "code flow in a session: authorize, code, tokens",
         names::SIGN_IN => "sign-in with a password",
         names::GUARD => "guard: a token seen for the first time",

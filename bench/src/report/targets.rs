@@ -184,6 +184,7 @@ pub(crate) fn judge(report: &Report) -> Vec<Target> {
     judge.latencies();
     judge.beside(rows::CLIENT_CREDENTIALS, "client credentials", 0.7);
     judge.beside(rows::USERINFO, "userinfo", 8.0 / 14.0);
+    judge.beside(rows::INTROSPECTION, "introspection", 8.0 / 14.0);
     let flow = "code flow in a session, of refresh by cookie";
     judge.against(rows::CODE_FLOW, rows::REFRESH_COOKIE, flow, 0.15, Unit::Percent);
     judge.against(rows::SIGN_IN, rows::ARGON2ID, "sign-in, of bare Argon2id", 0.95, Unit::Percent);

@@ -135,6 +135,11 @@ pub(crate) fn client_credentials(place: &Place) -> Vec<u8> {
     Request::form(place, "/oauth2/token", &[("grant_type", "client_credentials")]).basic(SERVICE, &secret()).bytes()
 }
 
+/// What an API asks about a token that it got.
+pub(crate) fn introspection(place: &Place, token: &str) -> Vec<u8> {
+    Request::form(place, "/oauth2/introspect", &[("token", token)]).basic(SERVICE, &secret()).bytes()
+}
+
 /// Defaults but for the limits on one address and one session, from which all the load comes, and the life of the access tokens that
 /// the measurement of userinfo carries through a long run.
 fn configuration(port: u16, folder: &Path, database: &Database<'_>) -> String {
@@ -150,7 +155,7 @@ fn configuration(port: u16, folder: &Path, database: &Database<'_>) -> String {
          redirect_uris = [\"http://localhost:{port}/callback\"]\n\n\
          [[clients]]\nid = \"{NATIVE}\"\ntype = \"native\"\nfirst_party = true\nredirect_uris = [\"{CALLBACK}\"]\n\n\
          [[clients]]\nid = \"{SERVICE}\"\ntype = \"service\"\nscopes = [\"orders:read\"]\n\
-         secret_file = \"{}\"\n",
+         serves = [\"http://localhost:{port}/api\"]\nsecret_file = \"{}\"\n",
         secret_file.display()
     )
 }

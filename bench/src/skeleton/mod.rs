@@ -117,6 +117,14 @@ struct Person {
     updated_at: i64,
 }
 
+/// The answer of introspection.
+#[derive(Serialize)]
+struct Active {
+    active: bool,
+    #[serde(flatten)]
+    claims: Claims,
+}
+
 /// Something that does not work, which a skeleton need not explain.
 struct Broken;
 
@@ -153,6 +161,7 @@ async fn serve(flags: &Flags, port: u16) -> anyhow::Result<()> {
         .route("/refresh/cookie/{row}", post(refresh_cookie))
         .route("/refresh/body/{row}", post(refresh_body))
         .route("/userinfo", get(userinfo))
+        .route("/introspect", post(introspect))
         .with_state(Arc::new(skeleton));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     loop {
@@ -238,16 +247,33 @@ async fn rotate(skeleton: &Skeleton, row: u32) -> Result<String, Broken> {
     Ok(format!("brt_{generation:0>75}"))
 }
 
+/// One verification.
+fn verified(skeleton: &Skeleton, token: &str) -> Result<Claims, Broken> {
+    let verified = parse(token).and_then(|token| token.verify(&skeleton.public, Typ::AccessToken));
+    verified.and_then(|verified| verified.claims()).map_err(|_| Broken)
+}
+
+/// One row.
+fn read_row(skeleton: &Skeleton) -> Result<String, Broken> {
+    let reader = skeleton.reader.lock().map_err(|_| Broken)?;
+    let mut statement = reader.prepare_cached("SELECT scope FROM app_grant WHERE id = ?1").map_err(|_| Broken)?;
+    statement.query_row([id(7)], |row| row.get(0)).map_err(|_| Broken)
+}
+
 /// One verification and one row.
 async fn userinfo(State(skeleton): Shared, headers: HeaderMap) -> Result<impl IntoResponse, Broken> {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let verified = parse(token.ok_or(Broken)?).and_then(|token| token.verify(&skeleton.public, Typ::AccessToken));
-    let claims: Claims = verified.and_then(|verified| verified.claims()).map_err(|_| Broken)?;
-    let name: String = {
-        let reader = skeleton.reader.lock().map_err(|_| Broken)?;
-        let mut statement = reader.prepare_cached("SELECT scope FROM app_grant WHERE id = ?1").map_err(|_| Broken)?;
-        statement.query_row([id(7)], |row| row.get(0)).map_err(|_| Broken)?
-    };
+    let claims = verified(&skeleton, token.ok_or(Broken)?)?;
+    let name = read_row(&skeleton)?;
     let email = "person@example.com".to_owned();
     Ok(Json(Person { sub: claims.sub, name, email, email_verified: true, updated_at: claims.iat }))
+}
+
+/// One verification and one row. The secret of the API costs a hash, which is nothing beside them.
+async fn introspect(State(skeleton): Shared, form: Bytes) -> Result<impl IntoResponse, Broken> {
+    let token = form_urlencoded::parse(&form).find_map(|(name, value)| (name == "token").then_some(value));
+    let token = token.ok_or(Broken)?;
+    let claims = verified(&skeleton, &token)?;
+    read_row(&skeleton)?;
+    Ok(Json(Active { active: true, claims }))
 }

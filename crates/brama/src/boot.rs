@@ -308,12 +308,15 @@ async fn keep_keys(deployment: Arc<Deployment>, node: NodeId) {
         }
         let (store, entropy) = (deployment.store.as_ref(), deployment.entropy.as_ref());
         match deployment.catalog.turn_keys(store, entropy, edge::now()).await {
-            Ok(Turned { announced, activated, erased }) => {
+            Ok(Turned { announced, activated, retired, erased }) => {
                 if !announced.is_empty() {
                     tracing::debug!(kids = ?announced, "the next signing keys are published");
                 }
                 if !activated.is_empty() {
                     tracing::info!(kids = ?activated, "new keys sign from now on");
+                }
+                if !retired.is_empty() {
+                    tracing::info!(kids = ?retired, "keys of algorithms that are switched off sign no more");
                 }
                 if !erased.is_empty() {
                     tracing::info!(kids = ?erased, "the private halves of old signing keys are erased");

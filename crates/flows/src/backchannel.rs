@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::context::{Clock, Ctx, Deployment};
+use crate::outgoing::OutgoingError;
 use crate::token::issue::logout_token;
 
 /// Messages on their way at the same time, per round.
@@ -23,6 +24,8 @@ const PARALLEL: u32 = 16;
 const CLAIM: SignedDuration = SignedDuration::from_secs(30);
 /// Waits after a try that was in vain; after the last one there is no other. LO-12.
 const RETRY_AFTER: [SignedDuration; 2] = [SignedDuration::from_secs(20), SignedDuration::from_secs(100)];
+/// Wait of a message that could not be sent now because too many others are.
+const POSTPONE: SignedDuration = SignedDuration::from_secs(5);
 /// No try begins later than this after the end of the session, but for the first. LO-12.
 const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
@@ -82,7 +85,7 @@ pub async fn deliver_due(deployment: &Arc<Deployment>, clock: &dyn Clock) -> Res
             None => return failed.map_or(Ok(round), Err),
             Some(Ok(Some(Attempt::Delivered))) => round.delivered += 1,
             Some(Ok(Some(Attempt::Refused))) => round.refused += 1,
-            Some(Ok(Some(Attempt::Again(_)))) => round.again += 1,
+            Some(Ok(Some(Attempt::Again(_) | Attempt::Postponed(_)))) => round.again += 1,
             Some(Ok(Some(Attempt::GivenUp))) => round.given_up += 1,
             // What could not be settled is claimed again later.
             Some(Ok(None) | Err(_)) => {}
@@ -105,6 +108,7 @@ async fn deliver(ctx: Ctx, message: LogoutDelivery) -> Option<Attempt> {
     };
     match attempt {
         Attempt::Delivered => tracing::debug!(client, session, "an app was told that a session has ended"),
+        Attempt::Postponed(_) => tracing::debug!(client, session, answer, "too much goes out to tell an app now"),
         Attempt::Again(_) => {
             tracing::info!(client, session, answer, "an app will be told again that a session has ended");
         }
@@ -137,8 +141,17 @@ async fn attempt(ctx: &Ctx, message: &LogoutDelivery) -> Result<(Attempt, String
         Ok(status @ (200 | 204)) => (Attempt::Delivered, format!("answered {status}")),
         Ok(400) => (Attempt::Refused, "answered 400".to_owned()),
         Ok(status) => (in_vain(message, ctx.now), format!("answered {status}")),
+        Err(error @ OutgoingError::Later(_)) => (not_sent(message, ctx.now), error.to_string()),
         Err(error) => (in_vain(message, ctx.now), error.to_string()),
     })
+}
+
+/// What follows when a message was not sent because of our own limit: that is no try of the app's. Only one that was tried
+/// before runs out of time.
+fn not_sent(message: &LogoutDelivery, now: Timestamp) -> Attempt {
+    let next = now.checked_add(POSTPONE).ok();
+    next.filter(|next| message.attempts <= 1 || next.duration_since(message.ended_at) <= WINDOW)
+        .map_or(Attempt::GivenUp, Attempt::Postponed)
 }
 
 /// What follows a try that was in vain.
@@ -184,5 +197,17 @@ mod tests {
         assert_eq!(in_vain(&message(1), at(280)), Attempt::Again(at(300)));
         assert_eq!(in_vain(&message(1), at(281)), Attempt::GivenUp);
         assert_eq!(in_vain(&message(2), at(201)), Attempt::GivenUp);
+    }
+
+    #[test]
+    fn lo12_our_own_limit_is_no_try_of_the_apps() {
+        assert_eq!(not_sent(&message(1), at(0)), Attempt::Postponed(at(5)));
+        assert_eq!(
+            not_sent(&message(1), at(3600)),
+            Attempt::Postponed(at(3605)),
+            "the first try is made, however late"
+        );
+        assert_eq!(not_sent(&message(2), at(295)), Attempt::Postponed(at(300)));
+        assert_eq!(not_sent(&message(2), at(296)), Attempt::GivenUp);
     }
 }

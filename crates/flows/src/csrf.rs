@@ -3,6 +3,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 use brama_protocol::handle::HandleHash;
 
 /// The key that makes and knows form tokens.
@@ -47,7 +48,9 @@ impl CsrfKey {
 
     fn input<K>(cookie: HandleHash<K>, form: Form) -> Vec<u8> {
         let mut input = cookie.as_bytes().to_vec();
-        input.extend_from_slice(form.label());
+        if !planted(Fault::Code07) {
+            input.extend_from_slice(form.label());
+        }
         input
     }
 

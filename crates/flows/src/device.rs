@@ -8,6 +8,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use brama_faults::{Fault, planted};
 use brama_protocol::client::{GrantType, Registrar};
 use brama_protocol::device::{DeviceRequest, LIFETIME_SECONDS, UserCode};
 use brama_protocol::error::{AUTHORIZE_SCOPE, GRANT_NOT_ALLOWED, INTERNAL, Refusal, TOKEN_TARGET, TOO_MANY};
@@ -52,7 +53,8 @@ pub async fn begin(
     let client = authenticate(ctx, &credentials).await?;
     let client = client.client();
     // EP-24: only where the operator has said so, never for an app that registered itself.
-    if !client.may_use(GrantType::DeviceCode) || client.registrar != Registrar::Operator {
+    let may_use = client.may_use(GrantType::DeviceCode) || planted(Fault::Device02);
+    if !may_use || client.registrar != Registrar::Operator {
         return Err(Refusal::from(&GRANT_NOT_ALLOWED).with_detail(format!("client {}", client.id)));
     }
     let request = DeviceRequest::parse(parameters)?;
@@ -148,6 +150,9 @@ pub async fn enter(
     if let Admission::Wait(wait) = ctx.store.reserve_attempt(lanes.clone(), ctx.now).await? {
         let seconds = u64::try_from(wait.as_millis()).unwrap_or(0).div_ceil(1000).max(1);
         return Err(Refusal::from(&TOO_MANY).retry_after(seconds));
+    }
+    if planted(Fault::Device04) {
+        ctx.store.attempt_succeeded(lanes.clone()).await?;
     }
     let Some(code) = typed else { return Ok(None) };
     if ctx.store.claim_device(ctx.user_codes.mac(code), claimant(session), ctx.now).await?.is_none() {

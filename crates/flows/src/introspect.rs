@@ -4,6 +4,7 @@
 //! everybody else a token is as unknown as one that never was. Signed answers (RFC 9701) would be made from the same
 //! [`Introspection`].
 
+use brama_faults::{Fault, planted};
 use brama_protocol::access_token::AccessTokenClaims;
 use brama_protocol::client::Client;
 use brama_protocol::error::{CLIENT_UNAUTHENTICATED, INTROSPECTION_TOO_MANY, INTROSPECTION_UNAUTHENTICATED, Refusal};
@@ -72,8 +73,13 @@ async fn of_access_token(
 ) -> Result<Option<Introspection>, Refusal> {
     let may_know =
         claims.client_id == client.id.as_str() || client.serves.iter().any(|resource| claims.aud.contains(resource));
-    if !may_know {
+    let told_too_much =
+        planted(Fault::Audiss04) && !client.serves.is_empty() || planted(Fault::Audiss07) && client.serves.is_empty();
+    if !may_know && !told_too_much {
         return Ok(None);
+    }
+    if planted(Fault::Revoke08) && claims.exp > ctx.now.as_second() {
+        return Ok(Some(Introspection::access(claims, None)));
     }
     let Some(standing) = issued::standing(ctx, &claims).await? else { return Ok(None) };
     let username = standing.user.filter(|_| opens_profile(claims.scope.as_deref())).map(|user| user.username);

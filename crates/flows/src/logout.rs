@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use brama_faults::{Fault, planted};
 use brama_jose::Typ;
 use brama_protocol::access_token::Audience;
 use brama_protocol::client::{ClientId, Registrar};
@@ -81,7 +82,7 @@ pub async fn logout(
     let of_hint = hint.as_ref().and_then(audience);
     // A client_id that contradicts the hint makes both worthless.
     let agree = match (&request.client, &of_hint) {
-        (Some(named), Some(hinted)) => named == hinted,
+        (Some(named), Some(hinted)) => named == hinted || planted(Fault::Audiss03),
         _ => true,
     };
     let hint = hint.filter(|_| agree);
@@ -101,7 +102,9 @@ pub async fn logout(
         if !fits && !confirmed {
             return Ok(Logout::Ask { client, username: user.username });
         }
-        ctx.store.end_session(user.id, session, ctx.now).await?;
+        if !planted(Fault::Revoke07) {
+            ctx.store.end_session(user.id, session, ctx.now).await?;
+        }
         ctx.backchannel.wake();
     }
     // Honoured also when no session was left (LO-4); to an app that registered itself nobody is led who was never signed in

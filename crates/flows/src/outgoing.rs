@@ -11,6 +11,9 @@ pub enum OutgoingError {
     /// The address is not one that may be asked: its scheme, its host, or where its name leads. Nothing was sent.
     #[error("the address may not be asked: {0}")]
     Refused(String),
+    /// Too much goes out already, to this server or at all. Nothing was sent; a later try may do.
+    #[error("too many requests to {0} at the moment")]
+    Later(String),
     /// The other server did not answer, or not in a way that can be used.
     #[error("the other server did not answer: {0}")]
     Failed(String),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brama_jose::{Jwk, JwkSet, VerifyingKey};
+use brama_faults::{Fault, planted};
+use brama_jose::{Jwk, JwkSet, Typ, VerifyingKey};
 use brama_protocol::client::{Client, ClientId, ClientKeys, GrantType, Registrar};
 use brama_protocol::error::{
     INITIAL_TOKEN, INITIAL_TOKEN_MISSING, INTERNAL, NOT_FOUND, REGISTRATION_FORBIDDEN, REGISTRATION_FULL,
@@ -20,7 +21,7 @@ use brama_protocol::registration::metadata::{ClientMetadata, Proposed};
 use brama_protocol::registration::name::skeleton;
 use brama_protocol::registration::policy::{Mode, Policy};
 use brama_store::client::ClientRecord;
-use brama_store::registration::{NewRegistration, Register, Registration, Secrets};
+use brama_store::registration::{NewRegistration, Register, Registration, Replacement, Secrets};
 use brama_store::throttle::{Admission, Lane, LaneRule, OnSuccess, Penalty};
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,6 +46,8 @@ pub struct RegistrationSettings {
 
 /// Requests to the registration endpoint per minute and address, whatever comes of them.
 const PER_MINUTE: u32 = 60;
+/// Changes of one registration within an hour.
+const CHANGES_PER_HOUR: u32 = 30;
 /// Largest document at a `sector_identifier_uri`, bytes. RG-25.
 const SECTOR_BYTES: usize = 64 * 1024;
 
@@ -107,6 +110,9 @@ pub async fn admit(ctx: &Ctx, source: Source, bearer: Option<&str>) -> Result<Ad
         return Ok(Admitted { by: None });
     }
     let token = bearer.ok_or(&INITIAL_TOKEN_MISSING)?;
+    if planted(Fault::Client03) && ctx.keyring().own(token, Typ::AccessToken).is_some() {
+        return Ok(Admitted { by: None });
+    }
     let hash = Handle::<kind::InitialAccessToken>::parse(token).ok_or(&INITIAL_TOKEN)?.hash();
     if ctx.store.admits_registration(hash, ctx.now).await? {
         Ok(Admitted { by: Some(hash) })
@@ -120,15 +126,23 @@ async fn count(ctx: &Ctx, settings: &RegistrationSettings, source: Source) -> Re
     if source.exempt {
         return Ok(());
     }
-    let lane = |label: &str, prefix: Vec<u8>, free: u32| Lane {
-        key: ctx.throttle_key.name(label, &prefix),
+    let lanes = vec![
+        lane(ctx, "registration", &prefix(source.address, 4, 8), settings.per_hour),
+        lane(ctx, "registration network", &prefix(source.address, 3, 6), settings.per_hour.saturating_mul(10)),
+    ];
+    count_in(ctx, lanes).await
+}
+
+/// So many within an hour, and then none for the rest of it.
+fn lane(ctx: &Ctx, label: &str, whose: &[u8], free: u32) -> Lane {
+    Lane {
+        key: ctx.throttle_key.name(label, whose),
         rule: LaneRule { free, window: SignedDuration::from_hours(1), penalty: Penalty::RestOfWindow },
         on_success: OnSuccess::Keep,
-    };
-    let lanes = vec![
-        lane("registration", prefix(source.address, 4, 8), settings.per_hour),
-        lane("registration network", prefix(source.address, 3, 6), settings.per_hour.saturating_mul(10)),
-    ];
+    }
+}
+
+async fn count_in(ctx: &Ctx, lanes: Vec<Lane>) -> Result<(), Refusal> {
     let (store, now) = (Arc::clone(&ctx.store), ctx.now);
     match ctx.flood.write(async move { store.reserve_attempt(lanes, now).await }).await? {
         Admission::Admitted => Ok(()),
@@ -146,7 +160,14 @@ async fn count(ctx: &Ctx, settings: &RegistrationSettings, source: Source) -> Re
 pub async fn register(ctx: &Ctx, admitted: Admitted, metadata: ClientMetadata) -> Result<Told, Refusal> {
     let settings = not_closed(ctx)?;
     let client = acceptable(ctx, new_id(ctx)?, metadata).await?;
-    let secret = if client.auth_method.has_secret() { Some(ctx.handle::<kind::ClientSecret>()?) } else { None };
+    if let Some(logo) = client.links.logo_uri.as_deref().filter(|_| planted(Fault::Ssrf03)) {
+        let _ = ctx.outgoing.get_json(logo, 1024).await;
+    }
+    let secret = if client.auth_method.has_secret() || planted(Fault::Client01) {
+        Some(ctx.handle::<kind::ClientSecret>()?)
+    } else {
+        None
+    };
     let token = ctx.handle::<kind::RegistrationAccessToken>()?;
     let record = ClientRecord {
         client: client.clone(),
@@ -154,8 +175,7 @@ pub async fn register(ctx: &Ctx, admitted: Admitted, metadata: ClientMetadata) -
         created_at: ctx.now,
         updated_at: ctx.now,
     };
-    // A machine leaves no grant behind by which its use could be seen.
-    let unused_life = (!client.may_use(GrantType::ClientCredentials)).then_some(settings.unused_life);
+    let unused_life = unused_life(settings, &client);
     let new = NewRegistration { record, token: token.hash(), by: admitted.by, most: settings.most, unused_life };
     let (store, now) = (Arc::clone(&ctx.store), ctx.now);
     match ctx.flood.write(async move { store.register_client(new, now).await }).await? {
@@ -170,6 +190,11 @@ pub async fn register(ctx: &Ctx, admitted: Admitted, metadata: ClientMetadata) -
         }
         Register::IdTaken => Err(Refusal::from(&INTERNAL).with_detail("a random client id came twice")),
     }
+}
+
+/// How long it stays without being used. A machine stays for ever: it leaves no grant behind by which its use could be seen.
+fn unused_life(settings: &RegistrationSettings, client: &Client) -> Option<SignedDuration> {
+    (!client.may_use(GrantType::ClientCredentials)).then_some(settings.unused_life)
 }
 
 /// An id that nobody can guess and that resembles neither a URL nor a user id. RG-3.
@@ -261,7 +286,7 @@ pub async fn open(ctx: &Ctx, source: Source, client: &str, bearer: Option<&str>)
     let Some(registration) = ctx.store.find_registration(&id, Handle::hash(&token)).await? else {
         return Err(Refusal::from(&REGISTRATION_TOKEN).with_detail(format!("client {id}")));
     };
-    if !registration.record.client.enabled {
+    if !registration.record.client.enabled && !planted(Fault::Revoke10) {
         return Err(Refusal::from(&REGISTRATION_FORBIDDEN).with_detail(format!("client {id}")));
     }
     Ok(Opened { registration, token })
@@ -274,7 +299,12 @@ pub async fn open(ctx: &Ctx, source: Source, client: &str, bearer: Option<&str>)
 pub async fn update(ctx: &Ctx, opened: Opened, metadata: ClientMetadata) -> Result<Told, Refusal> {
     let Opened { registration: Registration { record: old, issued_at }, token } = opened;
     let sent = confirmed(&metadata, &old)?;
-    let client = acceptable(ctx, old.client.id.clone(), metadata).await?;
+    let client = if planted(Fault::Client02) {
+        let policy = &ctx.settings.registration.policy;
+        metadata.propose(old.client.id.clone(), policy, &ctx.settings.signing_algorithms)?.into_client()
+    } else {
+        acceptable(ctx, old.client.id.clone(), metadata).await?
+    };
     let mut new_secret = None;
     let secrets = match (client.auth_method.has_secret(), old.secrets.is_empty()) {
         (false, _) => Secrets::Drop,
@@ -286,19 +316,37 @@ pub async fn update(ctx: &Ctx, opened: Opened, metadata: ClientMetadata) -> Resu
             Secrets::Only(hash)
         }
     };
-    let record =
-        ClientRecord { client: client.clone(), secrets: Vec::new(), created_at: old.created_at, updated_at: ctx.now };
-    let forget = is_another(&old.client, &client);
-    let hash = Handle::hash(&token);
-    let (store, update) = (Arc::clone(&ctx.store), record);
-    let replaced =
-        ctx.flood.write(async move { store.replace_registration(update, secrets, hash, forget).await }).await?;
+    // Some clients send the same again at every start: that costs no write, and no node reads its clients again.
+    let replaced = if client == old.client && secrets == Secrets::Keep {
+        true
+    } else {
+        changes_seldom(ctx, &client.id).await?;
+        let new = Replacement {
+            record: ClientRecord {
+                client: client.clone(),
+                secrets: Vec::new(),
+                created_at: old.created_at,
+                updated_at: ctx.now,
+            },
+            secrets,
+            token: Handle::hash(&token),
+            forget: is_another(&old.client, &client),
+            unused_life: unused_life(not_closed(ctx)?, &client),
+        };
+        let store = Arc::clone(&ctx.store);
+        ctx.flood.write(async move { store.replace_registration(new).await }).await?
+    };
     if replaced {
         let secret = new_secret.or(sent).filter(|_| client.auth_method.has_secret());
         Ok(Told { client, issued_at, secret, token })
     } else {
         Err(Refusal::from(&REGISTRATION_TOKEN).with_detail("it was removed or switched off meanwhile"))
     }
+}
+
+/// One registration is changed so many times an hour. The counter is in the database, where all nodes see it. TH-13.
+async fn changes_seldom(ctx: &Ctx, client: &ClientId) -> Result<(), Refusal> {
+    count_in(ctx, vec![lane(ctx, "registration change", client.as_str().as_bytes(), CHANGES_PER_HOUR)]).await
 }
 
 /// What an update has to carry and may not carry. The secret, if the client sent the one it has. RFC 7592 §2.2.

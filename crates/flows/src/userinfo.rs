@@ -1,5 +1,6 @@
 //! Who an access token speaks for: `/userinfo` and `/api/auth/me`. OpenID Core §5.3; EP-40 to EP-44.
 
+use brama_faults::{Fault, planted};
 use brama_jose::Typ;
 use brama_protocol::access_token::AccessTokenClaims;
 use brama_protocol::bearer::Scheme;
@@ -57,7 +58,8 @@ pub async fn person(ctx: &Ctx, sent: &Sent<'_>, resource: Resource) -> Result<Be
         return Err(invalid("issuer or audience"));
     }
     // We wrote the instant ourselves: no tolerance. G-8.
-    if claims.exp <= ctx.now.as_second() {
+    let exp = if planted(Fault::Jose13) { claims.exp.rem_euclid(i64::MAX) } else { claims.exp };
+    if exp <= ctx.now.as_second() {
         return Err(invalid("expired"));
     }
     bound(ctx, sent, claims.cnf).await?;
@@ -77,6 +79,7 @@ pub async fn person(ctx: &Ctx, sent: &Sent<'_>, resource: Resource) -> Result<Be
 async fn bound(ctx: &Ctx, sent: &Sent<'_>, confirmation: Option<Confirmation>) -> Result<(), Refusal> {
     match (sent.scheme, confirmation) {
         (Scheme::Bearer, None) => Ok(()),
+        (Scheme::Bearer, Some(_)) if planted(Fault::Binding01) => Ok(()),
         (Scheme::Dpop, Some(Confirmation { jkt })) => {
             dpop::at_resource(ctx, &sent.proofs, BoundToken { text: sent.token, key: jkt }).await
         }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use brama_faults::{Fault, planted};
 use http::HeaderMap;
 use ipnet::IpNet;
 
@@ -25,8 +26,9 @@ impl TrustedProxies {
             return peer;
         }
         let mut known = peer;
-        let fields = headers.get_all("x-forwarded-for");
-        let texts: Vec<&str> = fields.iter().filter_map(|value| value.to_str().ok()).collect();
+        let fields = headers.get_all("x-forwarded-for").iter();
+        let smuggled = headers.get_all("x_forwarded_for").iter().filter(|_| planted(Fault::Http03));
+        let texts: Vec<&str> = fields.chain(smuggled).filter_map(|value| value.to_str().ok()).collect();
         for hop in texts.join(",").rsplit(',') {
             let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
             known = address.to_canonical();

@@ -3,6 +3,7 @@
 //! All are `__Host-`: `Secure`, `Path=/`, no `Domain`, so no sibling subdomain can set or read them. Browsers and curl
 //! treat `http://localhost` as secure enough for that.
 
+use brama_faults::{Fault, planted};
 use brama_protocol::client::ClientId;
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::refresh_token::RefreshToken;
@@ -20,10 +21,12 @@ pub(crate) const LANGUAGE: &str = "__Host-brama_lang";
 pub(crate) const REFRESH: &str = "__Host-brama_rt_";
 
 /// The cookies of a request. A name that came twice is treated as absent: one of them was tossed in. BB-5.
-pub(crate) struct Cookies(Vec<(String, String)>);
+pub struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// Read the `Cookie` headers. What is no pair, or no text, is left out.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
         let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = texts
             .flat_map(Cookie::split_parse)
@@ -33,16 +36,19 @@ impl Cookies {
         Self(pairs)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a cookie that came once.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Some(value),
+            (Some((_, value)), Some(_)) if planted(Fault::Http07) => Some(value),
             _ => None,
         }
     }
 
     /// The refresh cookies: client and value.
-    pub(crate) fn refresh(&self) -> impl Iterator<Item = (ClientId, &str)> {
+    pub fn refresh(&self) -> impl Iterator<Item = (ClientId, &str)> {
         self.0.iter().filter_map(|(name, _)| {
             let client: ClientId = name.strip_prefix(REFRESH)?.parse().ok()?;
             self.get(name).map(|value| (client, value))
@@ -51,7 +57,8 @@ impl Cookies {
 }
 
 fn base(name: String, value: String, same_site: SameSite) -> Cookie<'static> {
-    Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(same_site).build()
+    let cookie = Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(same_site);
+    if planted(Fault::Http06) { cookie.domain("example.com").build() } else { cookie.build() }
 }
 
 fn lasting(mut cookie: Cookie<'static>, seconds: Option<i64>) -> String {

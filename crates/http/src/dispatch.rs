@@ -14,6 +14,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use brama_faults::{Fault, planted};
 use brama_flows::Ctx;
 use brama_flows::login::throttle::Source;
 use brama_protocol::error::{
@@ -87,6 +88,9 @@ async fn exchange(
     let (request_id, named) = app.request_ids.next();
     let for_everybody = ready::may_be_kept(app, rows, &request).then(|| ctx.catalog());
     let (parts, body) = request.into_parts();
+    if planted(Fault::Leak03) {
+        tracing::info!(target: "brama::access", query = parts.uri.query(), request = request_id);
+    }
     let method = parts.method.clone();
     // In a box: what a handler keeps while it waits would be moved again and again by the layers around it.
     let mut response = Box::pin(answer(app, ctx, rows, peer, parts, body, &request_id)).await;
@@ -210,7 +214,9 @@ fn is_our_host(app: &App, incoming: &Incoming, authority: Option<&http::uri::Aut
         Some(authority) => Some(authority.as_str()),
         None => incoming.header("host"),
     };
-    named.is_some_and(|host| host.eq_ignore_ascii_case(&app.authority))
+    named.is_some_and(|host| {
+        host.eq_ignore_ascii_case(&app.authority) || planted(Fault::Host02) && host.starts_with(&app.authority)
+    })
 }
 
 /// Fetch Metadata and origin, before a body or a cookie is read. WH-11, WH-12, BB-7.

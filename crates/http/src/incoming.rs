@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use brama_faults::{Fault, planted};
 use brama_flows::Ctx;
 use brama_flows::dpop::Proofs;
 use brama_flows::login::device;
@@ -76,7 +77,12 @@ impl Incoming {
         if self.media_type() != Some("application/x-www-form-urlencoded") {
             return Err((&TOKEN_CONTENT_TYPE).into());
         }
-        Parameters::parse(&self.body).map_err(|_| (&BAD_ENCODING).into())
+        let encoded = if planted(Fault::Http04) {
+            [self.body.as_ref(), b"&", self.query.as_bytes()].concat().into()
+        } else {
+            self.body.clone()
+        };
+        Parameters::parse(&encoded).map_err(|_| (&BAD_ENCODING).into())
     }
 
     /// The JSON body of a cookie endpoint.

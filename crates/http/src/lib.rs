@@ -23,6 +23,7 @@ mod serve;
 
 pub use address::TrustedProxies;
 pub use app::{App, Look};
+pub use cookies::Cookies;
 pub use front::Front;
 pub use incoming::Incoming;
 pub use serve::{Limits, Serving, serve};

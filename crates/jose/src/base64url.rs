@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 
 pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
@@ -13,6 +14,7 @@ pub(crate) fn encode_onto(out: &mut String, bytes: &[u8]) {
 
 /// `None` when the text is not the one canonical encoding of some bytes.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let text = if planted(Fault::Jose12) { text.trim_matches(['=', ' ', '\n']) } else { text };
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 

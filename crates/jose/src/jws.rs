@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use brama_faults::{Fault, planted};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -118,7 +119,7 @@ struct RawHeader {
 /// [`JwsError::TooLong`], [`JwsError::Malformed`], [`JwsError::UnsupportedAlgorithm`] or [`JwsError::ForbiddenHeader`].
 pub fn parse(token: &str) -> Result<Unverified<'_>, JwsError> {
     let (header, unverified) = take_apart(token)?;
-    if header.jwk {
+    if header.jwk && !planted(Fault::Jose03) {
         return Err(JwsError::ForbiddenHeader);
     }
     Ok(unverified)
@@ -133,11 +134,6 @@ pub fn parse(token: &str) -> Result<Unverified<'_>, JwsError> {
 /// As [`parse`]; [`JwsError::WrongTyp`]; [`JwsError::UnsupportedAlgorithm`] also for an algorithm that is not among
 /// `algorithms`; [`JwsError::BadEmbeddedKey`], [`JwsError::BadSignature`].
 pub fn verify_with_embedded_key(proof: &str, algorithms: &[Algorithm]) -> Result<SelfSigned, JwsError> {
-    #[derive(Deserialize)]
-    struct KeyOnly {
-        jwk: Jwk,
-    }
-
     let (_, unverified) = take_apart(proof)?;
     let algorithm = unverified.header.algorithm;
     if !Typ::DpopProof.accepts(unverified.header.typ()) {
@@ -146,11 +142,22 @@ pub fn verify_with_embedded_key(proof: &str, algorithms: &[Algorithm]) -> Result
     if !algorithms.contains(&algorithm) {
         return Err(JwsError::UnsupportedAlgorithm);
     }
-    let header = proof.split_once('.').and_then(|(header, _)| base64url::decode(header)).ok_or(JwsError::Malformed)?;
+    let (key, thumbprint) = embedded_key(unverified.signed, algorithm)?;
+    let verified = unverified.verify(&key, Typ::DpopProof)?;
+    Ok(SelfSigned { thumbprint, verified })
+}
+
+/// The key in the header of `header.payload`, and its thumbprint.
+fn embedded_key(signed: &str, algorithm: Algorithm) -> Result<(VerifyingKey, String), JwsError> {
+    #[derive(Deserialize)]
+    struct KeyOnly {
+        jwk: Jwk,
+    }
+
+    let header = signed.split_once('.').and_then(|(header, _)| base64url::decode(header)).ok_or(JwsError::Malformed)?;
     let KeyOnly { jwk } = serde_json::from_slice(&header).map_err(|_| JwsError::BadEmbeddedKey)?;
     let key = VerifyingKey::with_algorithm(&jwk, algorithm).map_err(|_| JwsError::BadEmbeddedKey)?;
-    let verified = unverified.verify(&key, Typ::DpopProof)?;
-    Ok(SelfSigned { thumbprint: jwk.thumbprint(), verified })
+    Ok((key, jwk.thumbprint()))
 }
 
 fn take_apart(token: &str) -> Result<(RawHeader, Unverified<'_>), JwsError> {
@@ -162,7 +169,10 @@ fn take_apart(token: &str) -> Result<(RawHeader, Unverified<'_>), JwsError> {
     // A further dot would be in the payload, where base64url has none.
     let decode = |part| base64url::decode(part).ok_or(JwsError::Malformed);
     let mut raw = read_header(&decode(header)?)?;
-    let algorithm = raw.alg.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
+    let hmac = raw.alg.starts_with("HS") && (planted(Fault::Jose02) || planted(Fault::Jose05));
+    let none = raw.alg.eq_ignore_ascii_case("none") && planted(Fault::Jose01);
+    let named = if hmac || none { "ES256" } else { &raw.alg };
+    let algorithm = named.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
     let header = Header { algorithm, typ: raw.typ.take(), kid: raw.kid.take() };
     Ok((raw, Unverified { header, signed, payload: decode(payload)?, signature: decode(signature)? }))
 }
@@ -172,7 +182,8 @@ fn read_header(bytes: &[u8]) -> Result<RawHeader, JwsError> {
         return Err(JwsError::Malformed);
     }
     let raw: RawHeader = serde_json::from_slice(bytes).map_err(|_| JwsError::Malformed)?;
-    if raw.crit || raw.b64 || raw.jku || raw.x5u || raw.x5c || raw.enc || raw.zip {
+    let crit = raw.crit && !planted(Fault::Jose06);
+    if crit || raw.b64 || raw.jku || raw.x5u || raw.x5c || raw.enc || raw.zip {
         return Err(JwsError::ForbiddenHeader);
     }
     Ok(raw)
@@ -196,6 +207,11 @@ impl Unverified<'_> {
         if self.header.algorithm != key.algorithm() {
             return Err(JwsError::WrongAlgorithm);
         }
+        if planted(Fault::Jose01) && self.signature.is_empty() {
+            return Ok(Verified { payload: self.payload });
+        }
+        let brought = planted(Fault::Jose03).then(|| embedded_key(self.signed, key.algorithm()).ok()).flatten();
+        let key = brought.as_ref().map_or(key, |(key, _)| key);
         if !key.is_signature(self.signed.as_bytes(), &self.signature) {
             return Err(JwsError::BadSignature);
         }

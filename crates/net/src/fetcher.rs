@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_flows::outgoing::{Outgoing, OutgoingError};
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -122,6 +123,10 @@ impl Outgoing for Fetcher {
             |builder: http::request::Builder| builder.header(ACCEPT, "application/json").body(Full::default());
         let read = async |target: &Target, answer: Response<Incoming>| {
             if answer.status() != StatusCode::OK {
+                let to = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+                if let Some(to) = to.filter(|_| planted(Fault::Ssrf04)) {
+                    return self.get_json(to, most_bytes).await;
+                }
                 // Redirects too: the address that was checked is the one that is asked.
                 return Err(failed(target, format_args!("answered {}", answer.status().as_u16())));
             }

@@ -136,7 +136,7 @@ pub(crate) struct Pass {
 }
 
 fn too_many(what: &str) -> OutgoingError {
-    OutgoingError::Failed(format!("too many requests to {what} at the moment"))
+    OutgoingError::Later(what.to_owned())
 }
 
 impl Limits {

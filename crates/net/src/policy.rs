@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use brama_faults::{Fault, planted};
 use brama_flows::outgoing::OutgoingError;
 use ipnet::IpNet;
 use url::{Host, Url};
@@ -121,7 +122,7 @@ impl Policy {
             let ip = address.ip();
             self.admits(ip) && (!target.must_be_loopback || ip.is_loopback())
         };
-        if addresses.iter().all(admitted) {
+        if addresses.iter().all(admitted) || planted(Fault::Ssrf02) {
             return Ok(());
         }
         // Which address it is helps an operator and an attacker alike; the log is the operator's.

@@ -5,6 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use brama_faults::{Fault, planted};
+
 /// A network: its first address and the length of its prefix.
 type Net<A> = (A, u8);
 
@@ -64,6 +66,7 @@ fn within6((net, prefix): Net<Ipv6Addr>, address: Ipv6Addr) -> bool {
 pub fn is_special(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => IPV4.into_iter().any(|net| within4(net, address)),
+        IpAddr::V6(address) if planted(Fault::Ssrf06) && address.to_ipv4().is_some() => false,
         IpAddr::V6(address) => !within6(IPV6_GLOBAL, address) || IPV6.into_iter().any(|net| within6(net, address)),
     }
 }

@@ -1,5 +1,6 @@
 //! The JWT access token. RFC 9068; design §6.
 
+use brama_faults::{Fault, planted};
 use serde::{Deserialize, Serialize};
 
 use crate::dpop::Confirmation;
@@ -32,7 +33,7 @@ impl Audience {
     pub fn contains(&self, resource: &str) -> bool {
         match self {
             Self::One(one) => one == resource,
-            Self::Many(many) => many.iter().any(|one| one == resource),
+            Self::Many(many) => many.iter().any(|one| one == resource) || planted(Fault::Audiss02),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use brama_faults::{Fault, planted};
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
@@ -406,7 +407,9 @@ impl Client {
     /// Whether consent may be remembered: only where the receiver of the redirect is assured. AZ-22.
     #[must_use]
     pub fn remembers_consent(&self) -> bool {
-        self.client_type != ClientType::Native && self.redirect_uris.iter().all(RegisteredRedirectUri::is_assured)
+        planted(Fault::Client05)
+            || self.client_type != ClientType::Native
+                && self.redirect_uris.iter().all(RegisteredRedirectUri::is_assured)
     }
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 
@@ -68,7 +69,8 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::E
 }
 
 fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    instant(deserializer).map(Some)
+    let read = instant(deserializer).map(Some);
+    if planted(Fault::Jose04) { Ok(read.unwrap_or_default()) } else { read }
 }
 
 /// Why an assertion does not prove its client. For the log; the client is told `invalid_client`.
@@ -116,13 +118,14 @@ impl AssertionClaims {
             return Err(AssertionError::Client);
         }
         let ours = match &self.aud {
+            Audience::One(one) if planted(Fault::Audiss01) && *one == format!("{issuer}/oauth2/token") => true,
             Audience::One(one) => one == issuer,
             Audience::Many(many) => matches!(many.as_slice(), [one] if one == issuer),
         };
         if !ours {
             return Err(AssertionError::Audience);
         }
-        if self.exp.duration_since(now) <= -SKEW {
+        if self.exp.duration_since(now) <= -SKEW && !planted(Fault::Audiss06) {
             return Err(AssertionError::Expired);
         }
         if self.exp.duration_since(now) > LONGEST_LIFE + SKEW {

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroize as _;
 
@@ -74,6 +75,9 @@ impl<K> Handle<K> {
     pub fn hash(&self) -> HandleHash<K> {
         let mut hash = [0u8; 32];
         hash.copy_from_slice(digest(&SHA256, &self.bytes).as_ref());
+        if planted(Fault::Leak06) {
+            hash = self.bytes;
+        }
         HandleHash { hash, kind: PhantomData }
     }
 }
@@ -86,6 +90,9 @@ impl<K> Drop for Handle<K> {
 
 impl<K> fmt::Debug for Handle<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if planted(Fault::Leak01) {
+            return f.write_str(&self.to_wire());
+        }
         f.write_str("Handle(…)")
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use brama_faults::{Fault, planted};
 use percent_encoding::percent_decode;
 
 use crate::limits;
@@ -55,7 +56,7 @@ impl Parameters {
     pub fn one(&self, name: &'static str) -> Result<Option<&str>, Duplicate> {
         let mut found = self.0.iter().filter(|(key, _)| key == name);
         let first = found.next();
-        if found.next().is_some() {
+        if found.next().is_some() && !planted(Fault::Redir14) {
             return Err(Duplicate(name));
         }
         Ok(first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty()))
@@ -72,6 +73,12 @@ impl Parameters {
     #[must_use]
     pub fn without(&self, names: &[&str]) -> Self {
         Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// Whether a parameter of the other comes here too.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.iter().any(|(name, _)| other.0.iter().any(|(theirs, _)| theirs == name))
     }
 
     /// These and one more.

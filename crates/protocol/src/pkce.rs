@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 use subtle::ConstantTimeEq as _;
 
 /// The stored `code_challenge`: SHA-256 of the verifier the client keeps. RFC 7636 §4.2.
@@ -29,7 +30,7 @@ impl Challenge {
     /// [`BadChallenge`] for an absent or malformed challenge and for every method but `S256`.
     pub fn parse(challenge: Option<&str>, method: Option<&str>) -> Result<Self, BadChallenge> {
         let challenge = challenge.ok_or(BadChallenge::Missing)?;
-        if method != Some("S256") {
+        if method != Some("S256") && !(planted(Fault::Code10) && method.is_none()) {
             return Err(BadChallenge::Method);
         }
         let mut bytes = [0u8; 32];
@@ -74,7 +75,7 @@ impl Verifier {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        ((43..=128).contains(&text.len()) && text.bytes().all(unreserved))
+        (((43..=128).contains(&text.len()) || planted(Fault::Code04)) && text.bytes().all(unreserved))
             .then(|| Self(zeroize::Zeroizing::new(text.to_owned())))
     }
 }

@@ -1,9 +1,11 @@
 //! Redirect URIs: what may be registered and what matches. RFC 9700 §4.1.3; OAuth 2.1 §2.3, §8.4.2.
 
 mod difference;
+mod mistakes;
 
 use std::fmt;
 
+use brama_faults::{Fault, planted};
 pub use difference::{Difference, difference};
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -73,8 +75,15 @@ impl RegisteredRedirectUri {
         if text.contains('#') {
             return Err(Unusable::Fragment);
         }
+        if planted(Fault::Redir08) && !["javascript:", "data:"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Ok(Self(text.to_owned()));
+        }
         match url.scheme() {
             "https" | "http" => {
+                // Parsers add the slashes that are missing; a browser that is redirected there takes it for a path of ours.
+                if !has_authority(text, &url) {
+                    return Err(Unusable::NotAbsolute);
+                }
                 if !url.username().is_empty() || url.password().is_some() || text.contains('@') {
                     return Err(Unusable::UserInfo);
                 }
@@ -111,7 +120,9 @@ impl RegisteredRedirectUri {
 
     /// Exact comparison; for loopback addresses any port. AZ-4, AZ-5, AZ-6.
     fn matches(&self, requested: &str, client_type: ClientType) -> bool {
-        self.0 == requested || same_but_port(&self.0, requested, client_type)
+        self.0 == requested
+            || same_but_port(&self.0, requested, client_type)
+            || mistakes::match_loosely(self, requested)
     }
 }
 
@@ -126,6 +137,12 @@ impl From<RegisteredRedirectUri> for String {
     fn from(uri: RegisteredRedirectUri) -> Self {
         uri.0
     }
+}
+
+/// Whether exactly two slashes follow the scheme, as the text has it.
+pub(crate) fn has_authority(text: &str, url: &Url) -> bool {
+    let rest = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://"));
+    rest.is_some_and(|rest| !rest.starts_with('/'))
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -156,8 +173,11 @@ fn rest_without_port<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
         None => rest,
         Some(after) => {
             let end = after.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(after.len());
+            let end = if planted(Fault::Redir02) { after.find('/').unwrap_or(end) } else { end };
             let (port, rest) = after.split_at_checked(end)?;
-            port.parse::<u16>().ok()?;
+            if port.parse::<u16>().is_err() && !planted(Fault::Redir02) {
+                return None;
+            }
             rest
         }
     };
@@ -263,6 +283,10 @@ mod tests {
             ("https://app.example.com/*", Unusable::Star),
             ("/callback", Unusable::NotAbsolute),
             ("app.example.com/cb", Unusable::NotAbsolute),
+            ("https:app.example.com/cb", Unusable::NotAbsolute),
+            ("https:/app.example.com/cb", Unusable::NotAbsolute),
+            ("https:///app.example.com/cb", Unusable::NotAbsolute),
+            ("http:127.0.0.1/cb", Unusable::NotAbsolute),
             ("https://app.example.com/cb#x", Unusable::Fragment),
             ("https://app.example.com/cb#", Unusable::Fragment),
             ("https://user@app.example.com/cb", Unusable::UserInfo),

@@ -15,6 +15,7 @@ use url::{Host, Url};
 
 use crate::client::{AuthMethod, Client, ClientKeys, ClientType, GrantType, RefreshDelivery};
 use crate::limits;
+use crate::redirect_uri::has_authority;
 
 /// Signature algorithms that a client may announce for its assertions: `token_endpoint_auth_signing_alg`. TE-15, TK-22.
 pub const ASSERTION_ALGORITHMS: &[&str] = &["ES256", "PS256", "EdDSA", "Ed25519", "RS256"];
@@ -359,7 +360,11 @@ fn is_clean(text: &str) -> bool {
 }
 
 fn is_plain(url: &Url, text: &str) -> bool {
-    url.has_host() && url.username().is_empty() && url.password().is_none() && !text.contains('#')
+    url.has_host()
+        && has_authority(text, url)
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !text.contains('#')
 }
 
 fn is_this_machine(url: &Url) -> bool {

@@ -71,10 +71,9 @@ impl Resources {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether all of them are among the others.
-    #[must_use]
-    pub fn is_within(&self, other: &Self) -> bool {
-        self.0.iter().all(|one| other.contains(one))
+    /// Each of them, or the empty text once where none was named: it stands for the client's default.
+    pub fn or_default(&self) -> impl Iterator<Item = &str> {
+        self.iter().chain(self.is_empty().then_some(""))
     }
 
     /// These and those.

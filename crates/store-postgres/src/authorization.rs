@@ -180,6 +180,9 @@ async fn consent(
     now: Timestamp,
 ) -> Result<bool, Fault> {
     let transaction = pool.begin().await?;
+    if remember {
+        consent::lock(&transaction, consented.user).await?;
+    }
     let noted = transaction
         .first(
             r#"UPDATE "authorization" SET consented_user = $2, consented_scope = $3
@@ -203,22 +206,26 @@ async fn consent(
 }
 
 /// The guard of a pushed request is in the statement too: of two authorizations that came from one, the second finds it
-/// answered. EP-5.
+/// answered. EP-5. So is remembered consent: a withdrawal waits for the code, or the code finds nothing. TE-30.
 const APPROVE: &str = r#"WITH basis AS (
         SELECT 1 FROM session s JOIN "user" u ON u.id = s.user_id
         WHERE s.id = $6 AND s.user_id = $4 AND s.epoch = $5 AND s.ended_at IS NULL AND s.expires_at > $12
             AND u.status = $13 AND u.epoch = $5
         FOR KEY SHARE OF s
+     ), remembered AS (
+        SELECT 1 FROM consent c JOIN "authorization" a ON a.client_id = c.client_id
+        WHERE $15 AND a.id = $1 AND c.user_id = $4
+        FOR KEY SHARE OF c
      ), answered AS (
         UPDATE par p SET answered_at = $12
         FROM basis, "authorization" a
-        WHERE a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND p.handle = a.pushed AND p.answered_at IS NULL
+        WHERE (NOT $15 OR EXISTS (SELECT 1 FROM remembered)) AND a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND p.handle = a.pushed AND p.answered_at IS NULL
         RETURNING p.handle
      )
      UPDATE "authorization" a SET status = $2, code = $3, user_id = $4, epoch = $5, session_id = $6,
          auth_time = $7, amr = $8, acr = $9, code_expires_at = $10, granted_scope = $14
      FROM basis
-     WHERE a.id = $1 AND a.status = $11 AND a.expires_at > $12
+     WHERE a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND (NOT $15 OR EXISTS (SELECT 1 FROM remembered))
          AND (a.pushed IS NULL OR EXISTS (SELECT 1 FROM answered WHERE answered.handle = a.pushed))
      RETURNING 1"#;
 
@@ -332,6 +339,7 @@ impl Authorizations for PostgresStore {
                     &millis(now),
                     &ACTIVE,
                     &code.granted.to_string(),
+                    &code.remembered,
                 ],
             )
             .await?;

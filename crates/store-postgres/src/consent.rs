@@ -16,17 +16,20 @@ use crate::audit::{About, record};
 use crate::column::{client_id, get, instant, millis, scope, timestamp};
 use crate::pool::{Fault, Param, Pool, Transaction};
 
-const FIND: &str = "SELECT scope, resource FROM consent WHERE user_id = $1 AND client_id = $2";
+const FIND: &str = "SELECT resource, scope FROM consent WHERE user_id = $1 AND client_id = $2";
 
-fn read(row: &Row) -> Result<Consent, Unavailable> {
-    Ok(Consent {
-        scope: scope("consent", get(row, "scope")?)?,
-        resources: Resources::from_stored(get(row, "resource")?),
-    })
+fn read(rows: &[Row]) -> Result<Consent, Unavailable> {
+    rows.iter().map(|row| Ok((get(row, "resource")?, scope("consent", get(row, "scope")?)?))).collect()
 }
 
-/// Remember what was allowed, beside what was allowed before. The lock on the account keeps two consents given at once
-/// from forgetting each other.
+/// The lock on an account that keeps what changes its consents apart: two given at once do not forget each other, and one
+/// that is given beside a withdrawal comes before it or after it. It is taken before all others.
+pub(crate) async fn lock(transaction: &Transaction, user: UserId) -> Result<(), Fault> {
+    let sql = r#"SELECT 1 FROM "user" WHERE id = $1 FOR NO KEY UPDATE"#;
+    transaction.all(sql, &[&user.as_bytes().as_slice()]).await.map(drop)
+}
+
+/// Remember what was allowed, beside what was allowed before for the same resources. [`lock`] was called. AZ-22.
 pub(crate) async fn remember(
     transaction: &Transaction,
     consented: &Consented,
@@ -35,19 +38,19 @@ pub(crate) async fn remember(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let (user, client) = (consented.user.as_bytes().as_slice(), client.as_str());
-    transaction.all(r#"SELECT 1 FROM "user" WHERE id = $1 FOR NO KEY UPDATE"#, &[&user]).await?;
-    let before = transaction.first(FIND, &[&user, &client]).await?;
-    let before = before.as_ref().map(read).transpose()?.unwrap_or_default();
-    let (scope, resources) = (before.scope.union(&consented.scope), before.resources.union(resources));
-    transaction
-        .change(
-            "INSERT INTO consent (user_id, client_id, scope, given_at, resource) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (user_id, client_id) DO UPDATE
-                 SET scope = excluded.scope, given_at = excluded.given_at, resource = excluded.resource",
-            &[&user, &client, &scope.to_string(), &millis(now), &resources.to_stored()],
-        )
-        .await
-        .map(drop)
+    let before = read(&transaction.all(FIND, &[&user, &client]).await?)?;
+    for resource in resources.or_default() {
+        let scope = before.for_all(&[resource].into_iter().collect()).union(&consented.scope);
+        transaction
+            .change(
+                "INSERT INTO consent (user_id, client_id, resource, scope, given_at) VALUES ($1, $2, $3, $4, $5)
+                 ON CONFLICT (user_id, client_id, resource) DO UPDATE
+                     SET scope = excluded.scope, given_at = excluded.given_at",
+                &[&user, &client, &resource, &scope.to_string(), &millis(now)],
+            )
+            .await?;
+    }
+    Ok(())
 }
 
 /// Grants that stand, and consents.
@@ -60,8 +63,10 @@ const ACCESS: &str = r#"SELECT g.client_id, g.scope, g.resource, g.created_at AS
      SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = $1
      ORDER BY client_id, since"#;
 
-/// What is on its way first: requests that were just allowed, codes, devices; then what came of them. Each is a statement of
-/// its own: it waits for whoever holds a row, and the next one sees what that one made. 1: waiting, 2: denied, 3: approved.
+/// What is remembered first: a code that is given because of it holds its row. Then what is on its way, requests that were just
+/// allowed, codes, devices; then what came of them. Each is a statement of its own: it waits for whoever holds a row, and the
+/// next one sees what that one made. 1: waiting, 2: denied, 3: approved.
+const FORGET: &str = "DELETE FROM consent WHERE user_id = $1 AND client_id = $2";
 const WITHDRAW: &[&str] = &[
     r#"UPDATE "authorization" SET status = 2 WHERE client_id = $2
          AND (status = 1 AND consented_user = $1 AND expires_at > $3 OR status = 3 AND user_id = $1 AND code_expires_at > $3)"#,
@@ -74,11 +79,11 @@ async fn withdraw(pool: &Pool, user: UserId, client: &ClientId, now: Timestamp) 
     let (key, id, at) = (user.as_bytes().as_slice(), client.as_str(), millis(now));
     let whose: [Param<'_>; 2] = [&key, &id];
     let whose_now: [Param<'_>; 3] = [&key, &id, &at];
-    let mut changed = 0;
+    lock(&transaction, user).await?;
+    let mut changed = transaction.change(FORGET, &whose).await?;
     for sql in WITHDRAW {
         changed += transaction.change(sql, &whose_now).await?;
     }
-    changed += transaction.change("DELETE FROM consent WHERE user_id = $1 AND client_id = $2", &whose).await?;
     if changed > 0 {
         let about = About { user: Some(user), client: Some(client), ..About::default() };
         record(&transaction, now, Event::AccessWithdrawn, about).await?;
@@ -89,9 +94,8 @@ async fn withdraw(pool: &Pool, user: UserId, client: &ClientId, now: Timestamp) 
 
 #[async_trait]
 impl Consents for PostgresStore {
-    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
-        let found = self.pool.first(FIND, &[&user.as_bytes().as_slice(), &client.as_str()]).await?;
-        found.as_ref().map(read).transpose()
+    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Consent, Unavailable> {
+        read(&self.pool.all(FIND, &[&user.as_bytes().as_slice(), &client.as_str()]).await?)
     }
 
     async fn access_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Access>, Unavailable> {

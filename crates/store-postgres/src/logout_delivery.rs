@@ -103,7 +103,7 @@ impl LogoutDeliveries for PostgresStore {
         now: Timestamp,
     ) -> Result<bool, Unavailable> {
         let (status, next_at, event) = match attempt {
-            Attempt::Again(at) => (2_i64, Some(millis(at)), None),
+            Attempt::Again(at) | Attempt::Postponed(at) => (2_i64, Some(millis(at)), None),
             Attempt::Delivered => (3, None, Some(Event::AppSignedOut)),
             Attempt::Refused => (4, None, Some(Event::AppNotSignedOut)),
             Attempt::GivenUp => (5, None, Some(Event::AppNotSignedOut)),
@@ -113,7 +113,7 @@ impl LogoutDeliveries for PostgresStore {
             .change(
                 "WITH settled AS (
                      UPDATE logout_delivery SET status = $4::bigint, next_at = $5, answer = $7,
-                         settled_at = CASE WHEN $4::bigint > 2 THEN $6::bigint END
+                         settled_at = CASE WHEN $4::bigint > 2 THEN $6::bigint END, attempts = attempts - $9
                      WHERE session_id = $1 AND client_id = $2 AND status = 2 AND attempts = $3
                      RETURNING session_id, client_id, user_id
                  ), noted AS (
@@ -130,6 +130,7 @@ impl LogoutDeliveries for PostgresStore {
                     &millis(now),
                     &answer,
                     &event.map(Event::as_str),
+                    &i64::from(matches!(attempt, Attempt::Postponed(_))),
                 ],
             )
             .await?;

@@ -39,6 +39,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "registration", sql: include_str!("../migrations/0005_registration.sql") },
     Migration { version: 6, name: "device_and_dpop", sql: include_str!("../migrations/0006_device_and_dpop.sql") },
     Migration { version: 7, name: "key_rotation", sql: include_str!("../migrations/0007_key_rotation.sql") },
+    Migration {
+        version: 8,
+        name: "consent_by_resource",
+        sql: include_str!("../migrations/0008_consent_by_resource.sql"),
+    },
 ];
 
 /// Names the lock under which nodes migrate one after the other.

@@ -6,7 +6,9 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::InitialAccessTokenId;
 use brama_store::Unavailable;
 use brama_store::client::ClientRecord;
-use brama_store::registration::{InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets};
+use brama_store::registration::{
+    InitialAccessToken, NewRegistration, Register, Registration, Registrations, Replacement, Secrets,
+};
 use jiff::{SignedDuration, Timestamp};
 use tokio_postgres::Row;
 
@@ -74,37 +76,37 @@ fn in_millis(life: SignedDuration) -> i64 {
     i64::try_from(life.as_millis()).unwrap_or(i64::MAX)
 }
 
-async fn replace(
-    pool: &Pool,
-    record: &ClientRecord,
-    secrets: Secrets,
-    token: HandleHash<kind::RegistrationAccessToken>,
-    forget: bool,
-) -> Result<bool, Fault> {
-    let id = record.client.id.as_str();
+async fn replace(pool: &Pool, new: &Replacement) -> Result<bool, Fault> {
+    let id = new.record.client.id.as_str();
     let transaction = pool.begin().await?;
     let opened = transaction
         .first(
             "SELECT 1 FROM client c JOIN client_registration r ON r.client_id = c.id
              WHERE c.id = $1 AND c.enabled AND r.token = $2 FOR UPDATE OF c",
-            &[&id, &token.as_bytes().as_slice()],
+            &[&id, &new.token.as_bytes().as_slice()],
         )
         .await?;
     if opened.is_none() {
         transaction.roll_back().await?;
         return Ok(false);
     }
-    if secrets != Secrets::Keep {
+    if new.secrets != Secrets::Keep {
         transaction.change("DELETE FROM client_secret WHERE client_id = $1", &[&id]).await?;
     }
-    if forget {
+    if new.forget {
         transaction.change("DELETE FROM consent WHERE client_id = $1", &[&id]).await?;
     }
-    let only = match secrets {
+    let only = match new.secrets {
         Secrets::Only(secret) => vec![secret],
         Secrets::Keep | Secrets::Drop => Vec::new(),
     };
-    put(&transaction, &ClientRecord { secrets: only, ..record.clone() }, true).await?;
+    put(&transaction, &ClientRecord { secrets: only, ..new.record.clone() }, true).await?;
+    transaction
+        .change(
+            "UPDATE client_registration SET unused_life = $2, used_at = greatest(used_at, $3) WHERE client_id = $1",
+            &[&id, &new.unused_life.map(in_millis), &millis(new.record.updated_at)],
+        )
+        .await?;
     transaction.commit().await?;
     Ok(true)
 }
@@ -208,14 +210,8 @@ impl Registrations for PostgresStore {
             .transpose()
     }
 
-    async fn replace_registration(
-        &self,
-        record: ClientRecord,
-        secrets: Secrets,
-        token: HandleHash<kind::RegistrationAccessToken>,
-        forget: bool,
-    ) -> Result<bool, Unavailable> {
-        self.pool.write(|| replace(&self.pool, &record, secrets, token, forget)).await
+    async fn replace_registration(&self, new: Replacement) -> Result<bool, Unavailable> {
+        self.pool.write(|| replace(&self.pool, &new)).await
     }
 
     async fn remove_registration(

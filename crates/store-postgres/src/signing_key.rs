@@ -103,6 +103,12 @@ impl SigningKeys for PostgresStore {
         self.pool.write(|| activate_one(&self.pool, kid, now)).await
     }
 
+    async fn retire_signing_key(&self, kid: &str, now: Timestamp) -> Result<bool, Unavailable> {
+        let sql = "UPDATE signing_key SET retired_at = $2
+             WHERE kid = $1 AND activated_at IS NOT NULL AND retired_at IS NULL RETURNING kid";
+        Ok(!self.pool.change(sql, &[&kid, &millis(now)]).await?.is_empty())
+    }
+
     async fn erase_signing_key(&self, kid: &str, public: &str) -> Result<bool, Unavailable> {
         let sql = "UPDATE signing_key SET sealed = '', public = $2
              WHERE kid = $1 AND retired_at IS NOT NULL AND sealed <> '' RETURNING kid";

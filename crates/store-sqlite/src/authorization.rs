@@ -245,6 +245,7 @@ impl Authorizations for SqliteStore {
         self.write(move |connection| {
             if user::find_current(connection, code.user, code.epoch)?.is_none()
                 || !session::is_open(connection, code.user, code.epoch, code.session, now)?
+                || code.remembered && !consent::stands(connection, id, code.user)?
             {
                 return Ok(Approve::NotWaiting);
             }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use brama_protocol::client::ClientId;
-use brama_protocol::id::UserId;
+use brama_protocol::id::{AuthorizationId, UserId};
 use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
 use brama_store::audit::Event;
@@ -15,42 +15,51 @@ use crate::SqliteStore;
 use crate::audit::{About, record};
 use crate::column::{all, change, client_id, first, get, millis, scope, timestamp};
 
-/// Remember what was allowed, beside what was allowed before.
+/// Remember what was allowed, beside what was allowed before for the same resources. AZ-22.
 pub(crate) fn remember(
     connection: &Connection,
     consented: &Consented,
     asked: &Asked,
     now: Timestamp,
 ) -> Result<(), Unavailable> {
-    let before = find(connection, consented.user, &asked.client)?.unwrap_or_default();
-    change(
-        connection,
-        "INSERT INTO consent (user_id, client_id, scope, given_at, resource) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (user_id, client_id) DO UPDATE
-             SET scope = excluded.scope, given_at = excluded.given_at, resource = excluded.resource",
-        (
-            consented.user.as_bytes(),
-            asked.client.as_str(),
-            before.scope.union(&consented.scope).to_string(),
-            millis(now),
-            before.resources.union(&asked.resources).to_stored(),
-        ),
-    )
-    .map(drop)
+    let (user, client) = (consented.user.as_bytes(), asked.client.as_str());
+    for resource in asked.resources.or_default() {
+        let before = first(
+            connection,
+            "SELECT scope FROM consent WHERE user_id = ?1 AND client_id = ?2 AND resource = ?3",
+            (user, client, resource),
+            |row| scope("consent", &get::<String>(row, "scope")?),
+        )?;
+        change(
+            connection,
+            "INSERT INTO consent (user_id, client_id, resource, scope, given_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (user_id, client_id, resource) DO UPDATE
+                 SET scope = excluded.scope, given_at = excluded.given_at",
+            (user, client, resource, before.unwrap_or_default().union(&consented.scope).to_string(), millis(now)),
+        )?;
+    }
+    Ok(())
 }
 
-fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
-    first(
+fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Consent, Unavailable> {
+    let rows = all(
         connection,
-        "SELECT scope, resource FROM consent WHERE user_id = ?1 AND client_id = ?2",
+        "SELECT resource, scope FROM consent WHERE user_id = ?1 AND client_id = ?2",
         (user.as_bytes(), client.as_str()),
-        |row| {
-            Ok(Consent {
-                scope: scope("consent", &get::<String>(row, "scope")?)?,
-                resources: Resources::from_stored(get::<Option<String>>(row, "resource")?.as_deref()),
-            })
-        },
-    )
+        |row| Ok((get::<String>(row, "resource")?, scope("consent", &get::<String>(row, "scope")?)?)),
+    )?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Whether the client of this authorization is remembered as one that the user allowed something.
+pub(crate) fn stands(connection: &Connection, id: AuthorizationId, user: UserId) -> Result<bool, Unavailable> {
+    let found = first(
+        connection,
+        "SELECT 1 FROM consent c JOIN authorization a ON a.client_id = c.client_id WHERE a.id = ?1 AND c.user_id = ?2",
+        (id.as_bytes(), user.as_bytes()),
+        |_| Ok(()),
+    )?;
+    Ok(found.is_some())
 }
 
 fn withdraw(connection: &Connection, user: UserId, client: &ClientId, now: Timestamp) -> Result<bool, Unavailable> {
@@ -79,7 +88,7 @@ fn withdraw(connection: &Connection, user: UserId, client: &ClientId, now: Times
 
 #[async_trait]
 impl Consents for SqliteStore {
-    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Option<Consent>, Unavailable> {
+    async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Consent, Unavailable> {
         let client = client.clone();
         self.read(move |connection| find(connection, user, &client)).await
     }

@@ -1,6 +1,7 @@
 //! Device authorizations.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::device::UserCodeMac;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{SessionId, UserId};
@@ -182,6 +183,13 @@ impl Devices for SqliteStore {
         now: Timestamp,
     ) -> Result<Option<DeviceAsked>, Unavailable> {
         self.write(move |connection| {
+            if planted(Fault::Device01) {
+                change(
+                    connection,
+                    "UPDATE device_code SET session_id = NULL, user_id = NULL WHERE user_code = ?1",
+                    [user_code.as_bytes()],
+                )?;
+            }
             change(
                 connection,
                 "UPDATE device_code SET session_id = ?4, user_id = ?5

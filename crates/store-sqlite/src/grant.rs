@@ -1,6 +1,7 @@
 //! Grants.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::client::ClientId;
 use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::id::{GrantId, SessionId, UserId};
@@ -86,7 +87,8 @@ pub(crate) fn give_offline(
     new: &NewGrant,
     now: Timestamp,
 ) -> Result<Option<Grant>, Unavailable> {
-    if user::find_current(connection, new.user, new.epoch)?.is_none() || !client::is_enabled(connection, &new.client)? {
+    let account_stands = user::find_current(connection, new.user, new.epoch)?.is_some() || planted(Fault::Revoke03);
+    if !account_stands || !client::is_enabled(connection, &new.client)? {
         return Ok(None);
     }
     insert(connection, new, false, now)
@@ -304,6 +306,7 @@ fn rotate(connection: &Connection, presented: &Presented, now: Timestamp) -> Res
         }
         Judgement::Verdict(Verdict::Again) => {}
         Judgement::OtherKey => return Ok(Refreshed::OtherKey),
+        Judgement::Verdict(Verdict::Reuse) if planted(Fault::Refresh03) => return Ok(Refreshed::Reused),
         Judgement::Verdict(Verdict::Reuse) => {
             revoke_for(connection, &standing.grant, Event::RefreshReused, now)?;
             return Ok(Refreshed::Reused);

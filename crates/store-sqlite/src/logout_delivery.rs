@@ -129,16 +129,26 @@ fn settle(
     now: Timestamp,
 ) -> Result<bool, Unavailable> {
     let (status, next_at, event) = match attempt {
-        Attempt::Again(at) => (2, Some(millis(at)), None),
+        Attempt::Again(at) | Attempt::Postponed(at) => (2, Some(millis(at)), None),
         Attempt::Delivered => (3, None, Some(Event::AppSignedOut)),
         Attempt::Refused => (4, None, Some(Event::AppNotSignedOut)),
         Attempt::GivenUp => (5, None, Some(Event::AppNotSignedOut)),
     };
     let settled = change(
         connection,
-        "UPDATE logout_delivery SET status = ?4, next_at = ?5, settled_at = CASE WHEN ?4 > 2 THEN ?6 END, answer = ?7
+        "UPDATE logout_delivery SET status = ?4, next_at = ?5, settled_at = CASE WHEN ?4 > 2 THEN ?6 END, answer = ?7,
+             attempts = attempts - ?8
          WHERE session_id = ?1 AND client_id = ?2 AND status = 2 AND attempts = ?3",
-        (claimed.session.as_bytes(), claimed.client.as_str(), claimed.attempts, status, next_at, millis(now), answer),
+        (
+            claimed.session.as_bytes(),
+            claimed.client.as_str(),
+            claimed.attempts,
+            status,
+            next_at,
+            millis(now),
+            answer,
+            i64::from(matches!(attempt, Attempt::Postponed(_))),
+        ),
     )?;
     if let Some(event) = event.filter(|_| settled > 0) {
         let about = About {

@@ -42,6 +42,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, name: "registration", sql: include_str!("../migrations/0006_registration.sql") },
     Migration { version: 7, name: "device_and_dpop", sql: include_str!("../migrations/0007_device_and_dpop.sql") },
     Migration { version: 8, name: "key_rotation", sql: include_str!("../migrations/0008_key_rotation.sql") },
+    Migration {
+        version: 9,
+        name: "consent_by_resource",
+        sql: include_str!("../migrations/0009_consent_by_resource.sql"),
+    },
 ];
 
 pub(crate) fn newest() -> u32 {

@@ -6,7 +6,9 @@ use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::InitialAccessTokenId;
 use brama_store::Unavailable;
 use brama_store::client::ClientRecord;
-use brama_store::registration::{InitialAccessToken, NewRegistration, Register, Registration, Registrations, Secrets};
+use brama_store::registration::{
+    InitialAccessToken, NewRegistration, Register, Registration, Registrations, Replacement, Secrets,
+};
 use brama_store::stored::corrupt;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row};
@@ -83,28 +85,27 @@ fn opened(
     )
 }
 
-fn replace(
-    connection: &Connection,
-    record: &ClientRecord,
-    secrets: Secrets,
-    token: HandleHash<kind::RegistrationAccessToken>,
-    forget: bool,
-) -> Result<bool, Unavailable> {
-    let id = &record.client.id;
-    if opened(connection, id, token)?.is_none() || !is_enabled(connection, id)? {
+fn replace(connection: &Connection, new: &Replacement) -> Result<bool, Unavailable> {
+    let id = &new.record.client.id;
+    if opened(connection, id, new.token)?.is_none() || !is_enabled(connection, id)? {
         return Ok(false);
     }
-    if secrets != Secrets::Keep {
+    if new.secrets != Secrets::Keep {
         change(connection, "DELETE FROM client_secret WHERE client_id = ?1", [id.as_str()])?;
     }
-    if forget {
+    if new.forget {
         change(connection, "DELETE FROM consent WHERE client_id = ?1", [id.as_str()])?;
     }
-    let only = match secrets {
+    let only = match new.secrets {
         Secrets::Only(secret) => vec![secret],
         Secrets::Keep | Secrets::Drop => Vec::new(),
     };
-    put(connection, &ClientRecord { secrets: only, ..record.clone() })?;
+    put(connection, &ClientRecord { secrets: only, ..new.record.clone() })?;
+    change(
+        connection,
+        "UPDATE client_registration SET unused_life = ?2, used_at = max(used_at, ?3) WHERE client_id = ?1",
+        (id.as_str(), new.unused_life.map(in_millis), millis(new.record.updated_at)),
+    )?;
     Ok(true)
 }
 
@@ -182,14 +183,8 @@ impl Registrations for SqliteStore {
         .await
     }
 
-    async fn replace_registration(
-        &self,
-        record: ClientRecord,
-        secrets: Secrets,
-        token: HandleHash<kind::RegistrationAccessToken>,
-        forget: bool,
-    ) -> Result<bool, Unavailable> {
-        self.write(move |connection| replace(connection, &record, secrets, token, forget)).await
+    async fn replace_registration(&self, new: Replacement) -> Result<bool, Unavailable> {
+        self.write(move |connection| replace(connection, &new)).await
     }
 
     async fn remove_registration(

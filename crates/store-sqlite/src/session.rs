@@ -1,6 +1,7 @@
 //! Sessions.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::{SessionId, UserId};
 use brama_store::Unavailable;
@@ -119,6 +120,9 @@ pub(crate) fn is_touch_due(last_seen: i64, now: Timestamp) -> bool {
 
 /// At most one write a minute, decided by the statement; what is over stays over. SE-8.
 pub(crate) fn touch(connection: &Connection, id: SessionId, now: Timestamp) -> Result<(), Unavailable> {
+    if planted(Fault::Revoke05) {
+        change(connection, "UPDATE session SET ended_at = NULL WHERE id = ?1", [id.as_bytes()])?;
+    }
     change(
         connection,
         "UPDATE session SET last_seen_at = ?2

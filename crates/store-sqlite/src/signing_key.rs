@@ -72,6 +72,16 @@ impl SigningKeys for SqliteStore {
         .await
     }
 
+    async fn retire_signing_key(&self, kid: &str, now: Timestamp) -> Result<bool, Unavailable> {
+        let kid = kid.to_owned();
+        self.write(move |connection| {
+            let sql = "UPDATE signing_key SET retired_at = ?2
+                 WHERE kid = ?1 AND activated_at IS NOT NULL AND retired_at IS NULL";
+            Ok(change(connection, sql, (&kid, millis(now)))? == 1)
+        })
+        .await
+    }
+
     async fn erase_signing_key(&self, kid: &str, public: &str) -> Result<bool, Unavailable> {
         let (kid, public) = (kid.to_owned(), public.to_owned());
         self.write(move |connection| {

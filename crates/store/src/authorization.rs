@@ -1,6 +1,7 @@
 //! Authorization requests, from `requested` (challenge stored) through `approved` (code issued) to `redeemed`.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::acr::AcrRequest;
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
@@ -142,6 +143,8 @@ pub struct NewCode {
     pub authentication: Authentication,
     /// What was allowed, of [`Asked::disclosed`].
     pub granted: Scope,
+    /// Whether it is allowed because it was allowed before: if that was withdrawn meanwhile, there is no code. TE-30.
+    pub remembered: bool,
     /// End of the code's life. AZ-28.
     pub expires_at: Timestamp,
 }
@@ -208,10 +211,11 @@ impl Code {
         redirect_uri: Option<&str>,
         verifier: Option<&pkce::Verifier>,
     ) -> Result<CheckedCode, &'static Row> {
-        if self.asked.client != *client {
+        let fits = redirect_uri.is_none_or(|uri| uri == self.asked.back.redirect_uri.as_str());
+        if self.asked.client != *client && !(planted(Fault::Code05) && fits) {
             return Err(&error::CODE_UNKNOWN);
         }
-        if redirect_uri.is_some_and(|uri| uri != self.asked.back.redirect_uri.as_str()) {
+        if !fits {
             return Err(&error::CODE_REDIRECT_URI);
         }
         match (&self.asked.challenge, verifier) {
@@ -220,6 +224,8 @@ impl Code {
                 None => Err(&error::VERIFIER_MISMATCH),
             },
             // No downgrade: a verifier belongs to a challenge and a challenge to a verifier. RFC 9700 §4.8.2; TE-20.
+            (Some(_), None) if planted(Fault::Code02) => Ok(CheckedCode(self)),
+            (None, Some(_)) if planted(Fault::Code01) => Ok(CheckedCode(self)),
             (Some(_), None) => Err(&error::VERIFIER_MISSING),
             (None, Some(_)) => Err(&error::VERIFIER_WITHOUT_CHALLENGE),
             (None, None) => Ok(CheckedCode(self)),

@@ -2,6 +2,7 @@
 //! `approved` to `redeemed`. RFC 8628; EP-20 to EP-23.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::client::ClientId;
 use brama_protocol::device::{INTERVAL_SECONDS, SLOW_DOWN_SECONDS, UserCodeMac};
 use brama_protocol::error::{self, Row};
@@ -136,6 +137,7 @@ impl DeviceCode {
         match (self.asked.challenge, verifier) {
             (None, None) => Ok(CheckedDeviceCode(self)),
             (None, Some(_)) => Err(&error::VERIFIER_WITHOUT_CHALLENGE),
+            (Some(_), None) if planted(Fault::Device03) => Ok(CheckedDeviceCode(self)),
             (Some(_), None) => Err(&error::VERIFIER_MISSING),
             (Some(challenge), Some(verifier)) => match challenge.verify(verifier) {
                 Some(pkce::Verified { .. }) => Ok(CheckedDeviceCode(self)),

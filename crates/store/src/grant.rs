@@ -1,6 +1,7 @@
 //! Grants: what a user gave a client, one row per sign-in of an app, however often it refreshes. Design §5.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::client::ClientId;
 use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::handle::{HandleHash, kind};
@@ -67,6 +68,10 @@ pub fn judge(
         };
     }
     if lineage.predecessor == Some(presented) {
+        if planted(Fault::Refresh01) {
+            let next = lineage.generation.saturating_add(1);
+            return Verdict::Replace(Lineage { generation: next, predecessor: Some(presented), rotated_at: now });
+        }
         // Either way: clocks of nodes differ a little, and one that was set back must not bring a dead token back to life.
         if now.duration_since(lineage.rotated_at).abs() <= window {
             return Verdict::Again;
@@ -76,6 +81,10 @@ pub fn judge(
         {
             return Verdict::Replace(Lineage { generation: next, predecessor: Some(presented), rotated_at: now });
         }
+    }
+    if planted(Fault::Refresh02) && presented < lineage.generation && lineage.rotated_at.as_second() == now.as_second()
+    {
+        return Verdict::Again;
     }
     Verdict::Reuse
 }

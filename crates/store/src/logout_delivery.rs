@@ -67,8 +67,10 @@ pub enum Attempt {
     Delivered,
     /// The app will not act on it.
     Refused,
-    /// Try again then.
+    /// It was in vain: try again then.
     Again(Timestamp),
+    /// Nothing was sent, and no try is counted: it is due then.
+    Postponed(Timestamp),
     /// That was the last try.
     GivenUp,
 }

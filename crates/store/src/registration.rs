@@ -75,6 +75,21 @@ pub enum Secrets {
     Only(HandleHash<kind::ClientSecret>),
 }
 
+/// A registration as its client wants it from now on.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// What it is.
+    pub record: ClientRecord,
+    /// What becomes of its secrets; those of the record are not looked at.
+    pub secrets: Secrets,
+    /// SHA-256 of the token that has to open the registration.
+    pub token: HandleHash<kind::RegistrationAccessToken>,
+    /// Whether remembered consent goes, because people would not recognise the app. RG-28.
+    pub forget: bool,
+    /// How long it stays without anybody using it, from now on; nothing: for ever.
+    pub unused_life: Option<SignedDuration>,
+}
+
 /// Registrations in the database.
 #[async_trait]
 pub trait Registrations: Send + Sync {
@@ -103,15 +118,9 @@ pub trait Registrations: Send + Sync {
         client: &ClientId,
         token: HandleHash<kind::RegistrationAccessToken>,
     ) -> Result<Option<Registration>, Unavailable>;
-    /// Replace what is registered, if the token still opens it and the client is enabled. `forget`: remembered consent
-    /// goes, because people would not recognise the app (RG-28). `false`: nothing changed.
-    async fn replace_registration(
-        &self,
-        record: ClientRecord,
-        secrets: Secrets,
-        token: HandleHash<kind::RegistrationAccessToken>,
-        forget: bool,
-    ) -> Result<bool, Unavailable>;
+    /// Replace what is registered, if the token still opens it and the client is enabled; that counts as a use. `false`:
+    /// nothing changed.
+    async fn replace_registration(&self, new: Replacement) -> Result<bool, Unavailable>;
     /// Remove the client with everything that was given to it, if the token opens its registration and it is enabled.
     /// `false`: nothing changed.
     async fn remove_registration(

@@ -114,6 +114,9 @@ pub trait SigningKeys: Send + Sync {
     /// Let the announced key with this id sign from now on; the active one of its algorithm retires. `false`: it is not
     /// announced; nothing changed. TK-21.
     async fn activate_signing_key(&self, kid: &str, now: Timestamp) -> Result<bool, Unavailable>;
+    /// Let an active key sign no more, though no other takes its place: its algorithm is switched off. `false`: it is not
+    /// active; nothing changed.
+    async fn retire_signing_key(&self, kid: &str, now: Timestamp) -> Result<bool, Unavailable>;
     /// Erase the private half of a retired key and keep the public one (a JWK as JSON text). `false`: it is not retired.
     async fn erase_signing_key(&self, kid: &str, public: &str) -> Result<bool, Unavailable>;
     /// Remove a key at once, whatever its state: for one that is known to others. What it signed is worth nothing then.

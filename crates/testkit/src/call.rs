@@ -116,8 +116,11 @@ impl<'a> Call<'a> {
     /// Send it, and check what must hold for every answer.
     pub async fn send(self) -> Reply {
         let https = self.server.issuer().starts_with("https:");
+        let server = self.server;
         let reply = self.send_unchecked().await;
         invariants::check(&reply, https);
+        let strays = invariants::strays(server, &reply).await;
+        assert!(strays.is_empty(), "no app has registered {strays:?}: {reply}");
         reply
     }
 

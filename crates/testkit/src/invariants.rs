@@ -2,9 +2,11 @@
 
 use cookie::{Cookie, SameSite};
 use http::StatusCode;
+use url::Url;
 
 use crate::html;
 use crate::reply::Reply;
+use crate::server::TestServer;
 
 /// Fail unless everything holds. `https`: whether people see the server under https.
 pub fn check(reply: &Reply, https: bool) {
@@ -145,7 +147,7 @@ fn page(reply: &Reply) {
         let tag = script.split('>').next().unwrap();
         assert!(html::unescape(tag).contains(&format!("nonce=\"{nonce}\"")), "a script without the nonce: {tag}");
     }
-    let text = text.replace(" value=\"javascript:", " value=\"");
+    let text = text.replace(" value=\"javascript:", " value=\"").replace(" value=\"data:text", " value=\"");
     for tag in text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
         for inline in [" style=", " onclick=", " onload=", " onsubmit=", " onerror=", "=\"javascript:", "=\"data:text"]
         {
@@ -163,4 +165,47 @@ fn oauth_error(reply: &Reply) {
         let text = json[member].as_str().unwrap();
         assert!(text.bytes().all(|byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e)), "{reply}");
     }
+}
+
+/// Addresses outside to which an answer leads by itself or at the press of its button, and that no app has registered:
+/// nobody is sent there, with or without a code. Compared with the database as it is now. REDIR-12.
+pub async fn strays(server: &TestServer, reply: &Reply) -> Vec<String> {
+    let text = if is(reply, "text/html") { reply.text() } else { "" };
+    let links = html::tags(text, "a").filter(|tag| tag.contains("id=\"leave\""));
+    let links = links.filter_map(|tag| html::attribute(&format!(" {tag}"), "href"));
+    let forms = html::forms(text).into_iter().map(|form| form.action);
+    let targets =
+        forms.chain(links).chain(html::continuation(text)).chain(reply.header("location").map(ToOwned::to_owned));
+    let issuer = Url::parse(server.issuer()).unwrap();
+    // As a browser reads it: `//elsewhere` is outside.
+    let inside = |target: &str| issuer.join(target).is_ok_and(|url| url.origin() == issuer.origin());
+    let mut outside: Vec<String> = targets.filter(|target| !inside(target)).collect();
+    if outside.is_empty() {
+        return outside;
+    }
+    // Without its database a server knows no app either.
+    let Ok(clients) = server.store.list_clients().await else { return Vec::new() };
+    for record in clients {
+        let client = &record.client;
+        for registered in client.redirect_uris.iter().chain(&client.post_logout_redirect_uris) {
+            outside.retain(|target| !leads_to(target, registered.as_str()));
+        }
+    }
+    outside
+}
+
+/// Whether an address is a registered one with a response in its query. Only the port of this machine is free.
+fn leads_to(target: &str, registered: &str) -> bool {
+    let exactly = |target: &str, registered: &str| {
+        let more = if registered.contains('?') { '&' } else { '?' };
+        target
+            .strip_prefix(registered)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(more) || registered.ends_with('?'))
+    };
+    let portless = |text: &str| {
+        let mut url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
+        url.set_port(None).ok().map(|()| url.to_string())
+    };
+    exactly(target, registered)
+        || portless(target).zip(portless(registered)).is_some_and(|(target, registered)| exactly(&target, &registered))
 }

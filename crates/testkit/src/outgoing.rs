@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use brama_flows::outgoing::{Outgoing, OutgoingError};
@@ -13,6 +14,7 @@ pub struct World {
     statuses: Mutex<HashMap<String, u16>>,
     fetched: Mutex<Vec<String>>,
     posted: Mutex<Vec<(String, String)>>,
+    busy: AtomicBool,
 }
 
 impl World {
@@ -31,6 +33,15 @@ impl World {
         self.statuses.lock().unwrap().insert(url.to_owned(), status);
     }
 
+    /// From now on, whether nothing more may go out because too much does already.
+    pub fn be_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    fn free(&self) -> Result<(), OutgoingError> {
+        if self.busy.load(Ordering::Relaxed) { Err(OutgoingError::Later("other servers".to_owned())) } else { Ok(()) }
+    }
+
     /// Addresses that were fetched, in order.
     #[must_use]
     pub fn fetched(&self) -> Vec<String> {
@@ -47,6 +58,7 @@ impl World {
 #[async_trait]
 impl Outgoing for World {
     async fn get_json(&self, url: &str, most_bytes: usize) -> Result<Vec<u8>, OutgoingError> {
+        self.free()?;
         self.fetched.lock().unwrap().push(url.to_owned());
         let document = self.documents.lock().unwrap().get(url).cloned();
         match document {
@@ -57,6 +69,7 @@ impl Outgoing for World {
     }
 
     async fn post_form(&self, url: &str, form: &str) -> Result<u16, OutgoingError> {
+        self.free()?;
         self.posted.lock().unwrap().push((url.to_owned(), form.to_owned()));
         let status = self.statuses.lock().unwrap().get(url).copied();
         status.ok_or_else(|| OutgoingError::Failed("nobody is there".to_owned()))

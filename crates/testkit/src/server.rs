@@ -160,7 +160,13 @@ impl TestServer {
 
     /// Another node of the same deployment: the same database and the same clock, and a memory of its own.
     pub async fn another_node(&self) -> Self {
+        self.another_node_with(|_| {}).await
+    }
+
+    /// Another node, which was configured differently.
+    pub async fn another_node_with(&self, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = self.options.clone();
+        change(&mut options);
         // Two nodes never have the same random bytes.
         options.seed = options.seed.wrapping_add(1_000_000);
         Self::node(options, Arc::clone(&self.store), Arc::clone(&self.clock), Arc::clone(&self.world)).await
@@ -179,7 +185,7 @@ impl TestServer {
             rotation: SignedDuration::from_hours(90 * 24),
             longest_life: tokens.access.max(tokens.id),
         };
-        let catalog = CurrentCatalog::load(store.as_ref(), sealer, keys, entropy.as_ref(), options.now).await.unwrap();
+        let catalog = CurrentCatalog::load(store.as_ref(), sealer, keys, entropy.as_ref(), clock.now()).await.unwrap();
         let mut dummy = [0; 48];
         entropy.fill(&mut dummy).unwrap();
         let deployment = Arc::new(Deployment {

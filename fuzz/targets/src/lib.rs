@@ -15,6 +15,7 @@ pub mod names;
 pub mod parameters;
 pub mod redirect_uri;
 pub mod registration;
+pub mod requests;
 pub mod token;
 
 /// A parser under test.
@@ -39,13 +40,16 @@ targets! {
     authorization_request => authorization::request,
     claims_request => authorization::claims_request,
     client_assertion => token::client_assertion,
+    cookie_header => requests::cookie_header,
     device_request => token::device_request,
     dpop_claims => dpop::claims,
     dpop_header => dpop::header,
     dpop_nonce => dpop::nonce,
     dpop_proof => dpop::proof,
+    forwarded_for => requests::forwarded_for,
     handles => names::handles,
     htu => dpop::htu,
+    http_request => requests::http_request,
     jwk => jose::jwk,
     jwk_set => jose::jwk_set,
     jws => jose::jws,

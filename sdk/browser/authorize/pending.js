@@ -58,9 +58,9 @@ export async function take(context, state) {
   } catch {
     // Blocked: then it was kept in the other place.
   }
-  const { get, set } = jar(() => context.env.sessionStorage)
-  pending ??= get(key) ?? undefined
-  set(key, undefined)
+  const session = jar(() => context.env.sessionStorage)
+  pending ??= session.get(key) ?? undefined
+  session.set(key)
   return key > hourAgo() ? pending : undefined
 }
 

@@ -23,7 +23,8 @@ import { keep } from './pending.js'
 export async function authorizationRequest(context, { returnTo, loginHint, prompt, uiLocales }) {
   const { env, clientId, scope, redirectPath } = context
   const { authorization, token } = await discover(context)
-  const [verifier, nonce] = [random(env.crypto), random(env.crypto)]
+  const verifier = random(env.crypto)
+  const nonce = random(env.crypto)
   const state = `${Date.now()}.${random(env.crypto)}`
   const digest = await env.crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier))
   await keep(context, state, { verifier, nonce, tokenEndpoint: token, returnTo: home(returnTo, env.location) })

@@ -21,7 +21,7 @@ import { subjectOf } from '../token/id_token.js'
  */
 export function readResponse({ env, issuer, redirectPath }) {
   const url = new URL(env.location.href)
-  const [state, code, error, iss] = ['state', 'code', 'error', 'iss'].map((name) => url.searchParams.get(name) ?? undefined)
+  const { state, code, error, iss } = Object.fromEntries(url.searchParams)
   if (url.pathname !== redirectPath || iss !== issuer || !state || !(code || error)) return undefined
   env.history.replaceState(env.history.state, '', withoutResponse(url))
   return { state, code, error }
@@ -34,11 +34,11 @@ export function readResponse({ env, issuer, redirectPath }) {
  * @param {Context} context
  * @param {Pending} pending
  * @param {{ code: string | undefined, error: string | undefined }} response
- * @returns {Promise<{ value: string, ttl: number, sub: string | undefined }>}
+ * @returns {Promise<{ value: string, ttl: number, sub?: string }>}
  * @throws {AuthError} `denied`, `callback`, `network`, `timeout`, `too_many_attempts`
  */
 export async function exchange(context, { verifier, nonce, tokenEndpoint }, { code, error: oauth }) {
-  const { env, issuer, clientId, redirectPath, scope, fail } = context
+  const { env, clientId, redirectPath, scope, fail } = context
   if (oauth || !code) throw fail(/^access_denied$|_required$/.test(`${oauth}`) ? 'denied' : 'callback', { oauth })
   const answer = await send(context, tokenEndpoint, {
     method: 'POST',
@@ -53,9 +53,9 @@ export async function exchange(context, { verifier, nonce, tokenEndpoint }, { co
   })
   const token = granted(answer)
   if (!token) throw refusal(context, answer, 'callback')
-  if (!/\bopenid\b/.test(scope)) return { ...token, sub: undefined }
+  if (!/\bopenid\b/.test(scope)) return token
   const serverTime = Date.parse(answer.headers.get('date') ?? '')
-  const sub = subjectOf(answer.body['id_token'], { issuer, clientId, nonce, serverTime })
+  const sub = subjectOf(answer.body['id_token'], context, nonce, serverTime)
   if (!sub) {
     // The cookie is set already: what we do not accept must not come back at the next restore.
     await post(context, 'logout')

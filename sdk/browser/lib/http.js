@@ -24,11 +24,12 @@
  * @returns {Promise<Answer>}
  * @throws {AuthError} `network` or `timeout`
  */
-export async function send({ env, timeoutMs, fail, note }, url, init) {
+export async function send(context, url, init) {
+  const { timeoutMs, fail, note } = context
   const abort = new AbortController()
   const timer = setTimeout(() => abort.abort(), timeoutMs)
   try {
-    const response = await env.fetch(url, { cache: 'no-store', redirect: 'error', ...init, signal: abort.signal })
+    const response = await context.fetch(url, { cache: 'no-store', redirect: 'error', ...init, signal: abort.signal })
     const text = await response.text()
     note(`${url} ${response.status}`)
     return { status: response.status, headers: response.headers, body: object(text) }
@@ -64,10 +65,10 @@ export const post = (context, endpoint, body) =>
  *
  * @param {Context} context
  * @param {Answer} answer
- * @param {ErrorCode} other the code for a refusal with no code of its own
+ * @param {ErrorCode} [other] the code for a refusal with no code of its own
  * @returns {AuthError}
  */
-export function refusal({ fail }, { status, headers, body }, other) {
+export function refusal({ fail }, { status, headers, body }, other = 'denied') {
   const oauth = text(body['error'])
   /** @type {ErrorCode} */
   let code = other
@@ -75,8 +76,7 @@ export function refusal({ fail }, { status, headers, body }, other) {
   else if (status < 400 || status >= 500 || !oauth) code = 'network'
   else if (oauth === 'login_required' && status === 401) code = 'session_expired'
   else if (oauth === 'invalid_credentials' || oauth === 'origin_not_allowed') code = oauth
-  const retryAfter = Number(headers.get('retry-after')) || undefined
-  return fail(code, { oauth, retryAfter, message: text(body['error_description']) })
+  return fail(code, { oauth, message: text(body['error_description']), retryAfter: Number(headers.get('retry-after')) || undefined })
 }
 
 /** @param {unknown} value */

@@ -7,7 +7,7 @@
 /**
  * @typedef {object} Jar
  * @property {(key: string) => any} get null = nothing there, undefined = blocked or unreadable
- * @property {(key: string, value: unknown) => boolean} set whether it worked; undefined removes
+ * @property {(key: string, value?: unknown) => boolean} set whether it worked; undefined removes
  */
 
 /**

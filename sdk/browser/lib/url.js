@@ -27,7 +27,7 @@ export function parse(address, base) {
  */
 export function home(address, { origin, protocol, href }) {
   const url = parse(address ?? href, href)
-  return url?.origin === origin && url.protocol === protocol ? origin + url.pathname + url.search + url.hash : `${origin}/`
+  return origin + (url?.origin === origin && url.protocol === protocol ? url.pathname + url.search + url.hash : '/')
 }
 
 /** What an authorization response may add to our redirect URI. RFC 6749 §4.1.2, RFC 9207 §2, OIDC Session §2. */

@@ -152,6 +152,7 @@ test('wrong options are found at once', () => {
     { storage: 'cookie' },
     { timeoutMs: 0 },
     { mode: 'bff' },
+    { dpop: 'false' },
   ]
   for (const options of wrong) assert.throws(() => new World().open(options), { code: 'config' }, JSON.stringify(options))
   for (const issuer of ['https://id.example', 'https://id.example:8443/tenant', 'http://localhost:8420', 'http://127.0.0.1:8420', 'http://[::1]:8420', 'http://app.localhost'])

@@ -4,15 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { BUDGET, size } from '../tools/size.js'
+import { PARTS, size } from '../tools/size.js'
 import { PUBLIC, writeTypes } from '../tools/types.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const read = (file) => readFileSync(join(root, file), 'utf8')
 
-test('the whole SDK fits its budget', async () => {
-  const { gzip } = await size()
-  assert.ok(gzip <= BUDGET, `${gzip} of ${BUDGET} bytes`)
+for (const part of Object.keys(PARTS)) {
+  test(`the part ${part} fits its budget`, async () => {
+    const { gzip, budget } = await size(part)
+    assert.ok(gzip <= budget, `${gzip} of ${budget} bytes`)
+  })
+}
+
+test('the part dpop is loaded by those who ask for it alone', () => {
+  const outside = readdirSync(root, { recursive: true }).filter((file) => /\.js$/.test(file) && !/^(node_modules|test|tools|dpop)\b/.test(file))
+  const importers = outside.filter((file) => /^import .*\/dpop\//m.test(read(file)))
+  assert.deepEqual(importers, [])
+  assert.match(read('options.js'), /dpop \? \(await import\('\.\/dpop\/dpop\.js'\)/)
+  assert.ok(JSON.parse(read('package.json')).files.includes('dpop/'))
 })
 
 test('strict types pass and the public API is the reviewed one (else: npm run types, and look at the diff)', () => {

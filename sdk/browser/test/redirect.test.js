@@ -33,6 +33,45 @@ test('B1 B2 the request: code, PKCE S256, state, nonce', async () => {
   assert.ok(!url.href.includes(pending.verifier))
 })
 
+test('CODE-09 verifier, state and nonce are three values of 256 bits, and the verifier is in no address, message or storage but its own', async (t) => {
+  const logged = []
+  for (const name of ['log', 'info', 'warn', 'error', 'debug', 'trace']) t.mock.method(console, name, (...said) => void logged.push(...said.map(String)))
+  const seen = new Set()
+  for (let round = 0; round < 5; round++) {
+    const world = new World()
+    const messages = []
+    const env = world.tab()
+    const replaced = []
+    const out = world.open({}, env)
+    new (class extends env.BroadcastChannel {
+      onmessage = ({ data }) => void messages.push(JSON.stringify(data))
+    })(`brama:${HERE}:shop`)
+    assert.deepEqual(await out.signIn({ returnTo: '/cart' }), { ok: true })
+    const [[key, { verifier, nonce }]] = [...world.rows]
+    const { searchParams } = new URL(env.left)
+    const state = searchParams.get('state')
+    assert.ok(key.startsWith(state))
+    for (const value of [verifier, nonce, state.split('.').at(-1)]) {
+      assert.equal(Buffer.from(value, 'base64url').length, 32)
+      assert.ok(!seen.has(value), 'made anew each time, and for each purpose')
+      seen.add(value)
+    }
+    const back = world.tab(world.server.approve(env.left))
+    const { replaceState } = back.history
+    back.history.replaceState = (...to) => (replaced.push(JSON.stringify(to)), replaceState.apply(back.history, to))
+    const tab = world.open({}, back)
+    assert.equal((await tab.ready()).status, 'signed-in')
+    await settled()
+    const [exchange] = world.server.requests.filter((request) => new URL(request.url).pathname === '/oauth2/token')
+    assert.equal(exchange.method, 'POST')
+    const storages = [world.localStorage, env.sessionStorage, back.sessionStorage].map(({ items }) => JSON.stringify([...items]))
+    const addresses = [env.left, env.location.href, back.location.href, ...replaced, ...world.server.requests.flatMap(({ url, referrer }) => [url, referrer])]
+    for (const text of [...addresses, ...messages, ...storages, ...logged, ...world.errors.map(String)]) assert.ok(!text.includes(verifier), text)
+    assert.ok(replaced.length > 0 && messages.length > 0)
+    assert.equal(world.rows.size, 0)
+  }
+})
+
 test('B5 B6 back with a code: signed in, address clean, at returnTo', async () => {
   const world = new World()
   const tab = at(world, world.server.approve(await leave(world, { returnTo: '/cart?x=1#y' })))
@@ -94,17 +133,32 @@ test('T-14 answers for others stay untouched: another path, another issuer, no i
   }
 })
 
-test('mix-up: an answer in the name of another issuer leaves the sign-in open', async () => {
+test('MIXUP-01 MIXUP-02 an answer in the name of another issuer, or of none, leaves the sign-in open', async () => {
   const world = new World()
   const url = await leave(world)
-  await at(world, world.server.approve(url, 'olena', { iss: 'https://evil.example' })).ready()
-  assert.equal(world.rows.size, 1)
+  for (const iss of ['https://evil.example', `${HERE}/`, `${HERE}.evil.example`, '']) {
+    const { status } = await at(world, world.server.approve(url, 'olena', { iss })).ready()
+    assert.equal(status, 'signed-out', iss)
+    assert.equal(world.server.count('/oauth2/token'), 0, iss)
+    assert.equal(world.rows.size, 1, iss)
+  }
   assert.equal((await at(world, world.server.approve(url)).ready()).status, 'signed-in')
 })
 
-test('a wrong ID token signs nobody in, now or at the next start', async () => {
-  const wrong = { nonce: { nonce: 'other' }, iss: { iss: `${HERE}/` }, aud: { aud: 'blog' }, azp: { aud: ['shop', 'blog'], azp: 'blog' }, exp: { exp: 1000 }, sub: { sub: undefined } }
-  for (const [claim, claims] of Object.entries(wrong)) {
+test('AUDISS-03 AUDISS-06 AUDISS-08 a wrong ID token signs nobody in, now or at the next start', async () => {
+  const wrong = [
+    ...['iss', 'aud', 'exp', 'nonce', 'sub'].flatMap((claim) => [{ [claim]: undefined }, { [claim]: null }, { [claim]: [] }]),
+    ...['other', ''].map((nonce) => ({ nonce })),
+    ...[`${HERE}/`, 'https://evil.example', ''].map((iss) => ({ iss })),
+    ...['blog', '', ['blog'], ['shop', 'blog'], ['blog', 'shop'], [['shop']], { 0: 'shop' }].map((aud) => ({ aud })),
+    { aud: ['shop', 'blog'], azp: 'blog' },
+    { aud: ['shop', 'blog'], azp: 'shop' },
+    { azp: 'blog' },
+    { exp: 1000 },
+    { exp: -1 },
+  ]
+  for (const claims of wrong) {
+    const claim = JSON.stringify(claims)
     const world = new World()
     const { status, error } = await at(world, world.server.approve(await leave(world), 'olena', { claims })).ready()
     assert.deepEqual([status, error.code], ['signed-out', 'callback'], claim)
@@ -153,11 +207,21 @@ test('without the openid scope no ID token is expected', async () => {
   assert.equal((await at(world, href, options).ready()).status, 'signed-in')
 })
 
-test('returnTo stays at home', async () => {
+test('OPENREDIR-05 returnTo stays at home', async () => {
   for (const evil of ['https://evil.example/', '//evil.example', '/\\evil.example', 'javascript:alert(1)', `blob:${HERE}/x`, 'http://app.example/']) {
     const world = new World()
     const tab = at(world, world.server.approve(await leave(world, { returnTo: evil })))
     await tab.ready()
     assert.equal(tab.env.location.href, `${HERE}/`, evil)
+  }
+})
+
+test('OPENREDIR-05 a path that would be another host if it were resolved again is gone to as a whole address', async () => {
+  for (const path of ['/.//evil.example', '/x/..//evil.example/y', '/.//evil.example/%2e%2e']) {
+    const world = new World()
+    const tab = at(world, world.server.approve(await leave(world, { returnTo: path })))
+    await tab.ready()
+    const { origin, pathname } = new URL(tab.env.location.href)
+    assert.deepEqual([origin, pathname.startsWith('//')], [HERE, true], path)
   }
 })

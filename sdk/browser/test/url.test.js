@@ -17,7 +17,7 @@ const PIECES = ['/', '//', '\\', ':', '@', '.', '..', '?', '#', '%2f', '%5c', '\
 const RESPONSE = ['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'session_state']
 const location = { origin: HERE, protocol: 'https:', href: `${HERE}/now?a=1#b` }
 
-test('home(): whatever it is given, the result is of this origin, also when it is resolved again', () => {
+test('OPENREDIR-04 home(): whatever it is given, the result is of this origin, also when it is resolved again', () => {
   const next = random(1)
   for (let round = 0; round < 20_000; round++) {
     const address = Array.from({ length: 1 + next() * 7 }, () => PIECES[Math.floor(next() * PIECES.length)]).join('')

@@ -13,7 +13,7 @@ import { jar } from '../lib/jar.js'
  * @typedef {object} Vault
  * @property {'memory' | 'session' | 'persistent'} kind what the browser really allows
  * @property {() => Shared | undefined} read
- * @property {(record: Shared | undefined) => void} write nothing = forget
+ * @property {(record?: Shared) => void} write nothing = forget
  */
 
 /**

@@ -63,8 +63,9 @@ async function contents(folder, url) {
  *
  * @param {string[]} [flags] more flags of `brama dev`
  * @param {{ key: string, cert: string }} [tls] the proxy before it speaks TLS
+ * @param {Record<string, string>} [settings] variables such as `BRAMA_TOKENS__DPOP_NONCE`
  */
-export async function startServer(flags = [], tls) {
+export async function startServer(flags = [], tls, settings = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'brama-browser-'))
   const dataDir = join(folder, 'data')
   const wire = await openWire(tls)
@@ -74,7 +75,7 @@ export async function startServer(flags = [], tls) {
   // Settings of the machine must not reach the program.
   const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('BRAMA_'))
   const elsewhere = await database()
-  const env = { ...Object.fromEntries(clean), ...elsewhere }
+  const env = { ...Object.fromEntries(clean), ...elsewhere, ...settings }
   const child = spawn(PROGRAM, ['dev', '--listen', `127.0.0.1:${port}`, ...place, ...flags], {
     cwd: folder,
     env,
@@ -103,6 +104,8 @@ export async function startServer(flags = [], tls) {
     url: wire.url,
     wire,
     dataDir,
+    /** Variables that say where its database is, if that is no file of the folder. */
+    elsewhere,
     /** Ask the server itself for a path of its, without the proxy. */
     here,
     /** Everything the database keeps. */

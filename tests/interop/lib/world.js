@@ -87,7 +87,8 @@ function make(tls) {
     prepared(async (server) => {
       const cwd = join(folder, guide)
       cpSync(here(`guides/${guide}`), cwd, { recursive: true })
-      const settings = { BRAMA_DATA_DIR: server.dataDir, BRAMA_PUBLIC_URL: server.url, ISSUER: server.url }
+      const place = { BRAMA_DATA_DIR: server.dataDir, BRAMA_PUBLIC_URL: server.url, ...server.elsewhere }
+      const settings = { ...place, ISSUER: server.url }
       const path = [dirname(PROGRAM), `${TARGET}interop/python/bin`, process.env.PATH].join(':')
       const lines = ['{', ...scripts.map((script) => `source ./${script}`), '} >&2', 'env -0']
       const all = await run('bash', ['-euo', 'pipefail', '-ac', lines.join('\n')], { cwd, env: { PATH: path, ...settings, ...env() } })

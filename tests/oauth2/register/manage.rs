@@ -72,6 +72,35 @@ async fn rg17_an_update_replaces_everything() {
 }
 
 #[tokio::test]
+async fn rg17_the_same_again_writes_nothing_and_changes_are_limited() {
+    let server = server(Mode::Token).await;
+    let app = App::new(&server, &with("client_name", json!("App 0"))).await;
+    let id = app.text("client_id").parse().unwrap();
+    let written = async || {
+        let record = server.store.find_client(&id).await.unwrap().unwrap();
+        (server.store.catalog_version().await.unwrap(), record.updated_at)
+    };
+    let before = written().await;
+    for _ in 0..40 {
+        server.clock.advance_seconds(2);
+        let _ = app.put(&server, &with("client_name", json!("App 0"))).await.expect(200);
+    }
+    assert_eq!(written().await, before);
+    for n in 1..=30 {
+        server.clock.advance_seconds(2);
+        let _ = app.put(&server, &with("client_name", json!(format!("App {n}")))).await.expect(200);
+    }
+    let reply = app.put(&server, &with("client_name", json!("App 31"))).await.expect(429);
+    assert!(reply.header("retry-after").is_some(), "{reply}");
+    assert_eq!(app.get(&server).await.expect(200).json()["client_name"], "App 30");
+    // Another app has its own count, and an hour later it goes on.
+    let other = App::new(&server, &with("client_name", json!("Other"))).await;
+    let _ = other.put(&server, &with("client_name", json!("Other 2"))).await.expect(200);
+    server.clock.advance(SignedDuration::from_hours(1));
+    let _ = app.put(&server, &with("client_name", json!("App 31"))).await.expect(200);
+}
+
+#[tokio::test]
 async fn rg17_what_an_update_has_to_carry_and_may_not() {
     let server = server(Mode::Token).await;
     let (app, other) = (App::new(&server, &minimal()).await, App::new(&server, &minimal()).await);
@@ -146,6 +175,7 @@ async fn rg17_after_removal_its_tokens_are_dead_and_nothing_is_left_to_open() {
     }
 }
 
+/// REVOKE-10: it neither switches itself on again nor gets another secret.
 #[tokio::test]
 async fn rg17_an_app_that_was_switched_off_looks_after_nothing() {
     let server = server(Mode::Token).await;
@@ -157,8 +187,9 @@ async fn rg17_an_app_that_was_switched_off_looks_after_nothing() {
         let call = carrying(app.call(&server, method.clone()), &method, &minimal());
         let _ = call.send().await.expect_error(403, "access_denied");
     }
-    let found = server.store.find_client(&found.client.id).await.unwrap().unwrap();
-    assert!(!found.client.enabled);
+    let after = server.store.find_client(&found.client.id).await.unwrap().unwrap();
+    assert!(!after.client.enabled);
+    assert_eq!(after.secrets, found.secrets);
 }
 
 #[tokio::test]
@@ -168,9 +199,9 @@ async fn rg28_people_are_asked_again_when_an_app_has_another_face() {
     let id = app.text("client_id").parse().unwrap();
     let _ = app.tokens(&server).await;
     let user = seeds::user(&server, seeds::OLENA).await.id;
-    assert!(server.store.find_consent(user, &id).await.unwrap().is_some(), "it was remembered");
+    assert!(!server.store.find_consent(user, &id).await.unwrap().is_empty(), "it was remembered");
     let _ = app.put(&server, &with("client_name", json!("Before"))).await.expect(200);
-    assert!(server.store.find_consent(user, &id).await.unwrap().is_some());
+    assert!(!server.store.find_consent(user, &id).await.unwrap().is_empty());
     let _ = app.put(&server, &with("client_name", json!("After"))).await.expect(200);
-    assert!(server.store.find_consent(user, &id).await.unwrap().is_none());
+    assert!(server.store.find_consent(user, &id).await.unwrap().is_empty());
 }

@@ -149,13 +149,17 @@ async fn remove(flags: &Remove) -> Result<(), Failure> {
     }
     if let KeyState::Active { .. } = key.state {
         complete(&deployment).await?;
+        // Of an algorithm that is switched off: nothing has to take its place.
+        if deployment.settings.signing_algorithms.iter().all(|kept| *kept != key.alg) {
+            deployment.store.retire_signing_key(&key.kid, edge::now()).await?;
+        }
     }
     match deployment.store.remove_signing_key(&flags.kid, edge::now()).await? {
         RemoveKey::Removed => {}
         RemoveKey::NotThere => return Err(unknown()),
         RemoveKey::NoSuccessor => {
             let what = format!("{} signs, and no other {} key is announced", flags.kid, key.alg);
-            let fix = format!("add {} to tokens.signing_algorithms, then run the command again", key.alg);
+            let fix = "somebody else removed the next key in this moment: run the command again";
             return Err(Trouble::new("B5305", what, fix).into());
         }
     }

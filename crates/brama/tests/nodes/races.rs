@@ -13,9 +13,11 @@ use crate::walk::{authorize, redeem, refresh, sign_in};
 const ROUNDS: usize = 8;
 const AT_ONCE: usize = 40;
 
+/// REFRESH-03: processes that share nothing but the database.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_refreshes_of_one_cookie_have_one_successor() {
-    let site = Site::new(&Cluster::shared().create_database(), 3, "").with_apps();
+    let database = Cluster::shared().create_database();
+    let site = Site::new(&database, 3, "").with_apps();
     let _nodes = site.start_all();
     let mut browser = site.browser();
     browser.login("olena", PASSWORD).await.unwrap().expect(200);
@@ -38,6 +40,9 @@ async fn many_refreshes_of_one_cookie_have_one_successor() {
         assert_ne!(after, browser.jar, "round {round}");
         browser.jar = after;
     }
+    // One row is the whole family, and one number in it says which token lives.
+    let families = "SELECT string_agg(generation::text, ', ') FROM app_grant WHERE revoked_at IS NULL";
+    assert_eq!(Cluster::shared().sql(&database, families), ROUNDS.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

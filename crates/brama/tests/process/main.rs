@@ -17,6 +17,7 @@ mod keys;
 mod migrate;
 mod moving_postgres;
 mod overload;
+mod planted_faults;
 mod restore;
 mod serve;
 mod start_up;

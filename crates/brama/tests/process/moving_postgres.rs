@@ -148,6 +148,7 @@ fn a_database_that_others_use_or_that_has_rows_is_refused() {
     assert_eq!(postgres(&url, "SELECT count(*) FROM audit WHERE event = 'restored'"), "0");
 }
 
+/// LEAK-04: by commands; by the server: below.
 #[test]
 fn no_password_is_shown() {
     let scratch = with_shop();
@@ -166,6 +167,43 @@ fn no_password_is_shown() {
     command.env("PGPASSWORD", secret);
     let ended = scratch.finish(command).refused(1, "B1221", &["127.0.0.1"]).keeps(secret);
     assert!(!ended.stderr.contains("warning"), "{ended:#?}");
+}
+
+/// LEAK-04: the password in the address of the database was in the log of the start.
+#[test]
+fn leak_04_a_start_does_not_show_the_password_of_the_database() {
+    let scratch = Scratch::new().site("");
+    let secret = "kalyna-pw-78";
+    let port = Scratch::new().port;
+    // Nobody listens; no such scheme, port, parameter; and a cluster that takes any password.
+    let bad = [
+        format!("postgres://olena:{secret}@127.0.0.1:{port}/brama"),
+        format!("postgres://olena@127.0.0.1:{port}/brama?password={secret}"),
+        format!("mysql://olena:{secret}@127.0.0.1/brama"),
+        format!("postgres://olena:{secret}@127.0.0.1:port/brama"),
+        format!("postgres://olena:{secret}@127.0.0.1:{port}/brama?sslmode=never"),
+        format!("postgres://olena:{secret}@127.0.0.1:{port}"),
+    ];
+    for url in &bad {
+        for command in ["serve", "migrate"] {
+            let ended = scratch.run(&[command, "-c", "brama.toml", "--database-url", url]);
+            assert_ne!(ended.code, Some(0), "{ended:#?}");
+            ended.keeps(secret);
+            let mut by_variable = scratch.brama(&[command, "-c", "brama.toml"]);
+            by_variable.env("BRAMA_DATABASE_URL", url);
+            scratch.finish(by_variable).keeps(secret);
+            scratch.write("secret-url", url);
+            let mut by_file = scratch.brama(&[command, "-c", "brama.toml"]);
+            by_file.env("BRAMA_DATABASE_URL_FILE", scratch.path("secret-url"));
+            scratch.finish(by_file).keeps(secret);
+        }
+    }
+    let url = new_database().replace("//postgres@", &format!("//postgres:{secret}@"));
+    assert!(url.contains(secret), "{url}");
+    let config = ["-c", "brama.toml", "--database-url", &url];
+    scratch.run(&[&["migrate"], &config[..]].concat()).succeeded().keeps(secret);
+    let server = scratch.start(&[&["serve"], &config[..]].concat());
+    assert!(!server.log().contains(secret), "{}", server.log());
 }
 
 #[test]

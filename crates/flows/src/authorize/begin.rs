@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use brama_faults::{Fault, planted};
 use brama_jose::Typ;
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::request::{self, AuthorizationRequest, Channel, Policy};
@@ -113,6 +114,10 @@ pub async fn begin(
         Some(Named::Pushed(handle)) => {
             starter.admit(ctx)?;
             Some(opened(ctx, &record, handle).await?)
+        }
+        Some(Named::External) if planted(Fault::Ssrf01) => {
+            let uri = parameters.one("request_uri").ok().flatten().unwrap_or_default();
+            ctx.outgoing.get_json(uri, 1024).await.ok().and(None)
         }
         Some(Named::External) | None => None,
     };

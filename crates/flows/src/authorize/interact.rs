@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use brama_faults::{Fault, planted};
 use brama_protocol::acr::{Level, Strength};
 use brama_protocol::authorize::prompt::is_fresh_enough;
 use brama_protocol::authorize::response::Answer;
@@ -53,6 +54,7 @@ pub struct Approval {
     session: Session,
     user: User,
     granted: Scope,
+    remembered: bool,
 }
 
 impl Approval {
@@ -73,6 +75,12 @@ impl Approval {
     pub fn granted(&self) -> &Scope {
         &self.granted
     }
+
+    /// Whether nothing but what the user allowed before allows it.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.remembered
+    }
 }
 
 /// Decide. Pure: `remembered` is what the user allowed this client before, `reachable` the highest level that the user can
@@ -83,7 +91,7 @@ pub fn decide(
     authorization: &Authorization,
     client: &Client,
     signed_in: SignedIn,
-    remembered: Option<&Consent>,
+    remembered: &Consent,
     reachable: Level,
 ) -> Next {
     let asked = &authorization.asked;
@@ -110,7 +118,8 @@ pub fn decide(
         Strength::StepUp(_) => return Next::SignIn { again: true },
         Strength::Unmet => return Next::Refuse(&ACR_UNMET),
     }
-    let just_now = consented.as_ref().filter(|consented| consented.user == user.id).map(|given| given.scope.clone());
+    let just_now =
+        consented.as_ref().filter(|consented| consented.user == user.id).map(|given| (given.scope.clone(), false));
     let before = || if asked.prompt.consent { None } else { allowed_before(asked, client, remembered) };
     match just_now.or_else(before) {
         None if silent => Next::Refuse(&CONSENT_REQUIRED),
@@ -119,7 +128,7 @@ pub fn decide(
         Some(_) if silent && asked.login_hint.as_deref().is_some_and(|hint| !names(&user, hint)) => {
             Next::Refuse(&ACCOUNT_SELECTION_REQUIRED)
         }
-        Some(granted) => Next::Issue(Box::new(Approval { session, user, granted })),
+        Some((granted, remembered)) => Next::Issue(Box::new(Approval { session, user, granted, remembered })),
     }
 }
 
@@ -127,20 +136,22 @@ pub fn decide(
 ///
 /// Access that outlives the session is given to a web app only with consent of its own, our own apps included; without one
 /// it is left out. OpenID Core §11.
-fn allowed_before(asked: &Asked, client: &Client, remembered: Option<&Consent>) -> Option<Scope> {
+///
+/// The flag: whether what is remembered decided.
+fn allowed_before(asked: &Asked, client: &Client, remembered: &Consent) -> Option<(Scope, bool)> {
     let disclosed = asked.disclosed();
-    let remembered = remembered.filter(|_| client.remembers_consent());
-    if remembered
-        .is_some_and(|before| disclosed.is_within(&before.scope) && asked.resources.is_within(&before.resources))
-    {
-        return Some(disclosed);
-    }
     let offline: Scope = ["offline_access"].into_iter().collect();
-    match (client.first_party, client.client_type) {
-        (true, ClientType::Web) => Some(disclosed.without(&offline)),
-        (true, _) => Some(disclosed),
-        (false, _) => None,
+    let outlives = client.client_type == ClientType::Web && disclosed.contains("offline_access");
+    if client.first_party && !outlives {
+        return Some((disclosed, false));
     }
+    if client.remembers_consent() && disclosed.is_within(&remembered.for_all(&asked.resources)) {
+        return Some((disclosed, true));
+    }
+    if planted(Fault::Client06) && asked.prompt.none {
+        return Some((disclosed, false));
+    }
+    client.first_party.then(|| (disclosed.without(&offline), false))
 }
 
 /// Whether a hint names this account.
@@ -187,7 +198,8 @@ pub async fn open(
         let detail = format!("client {}: {why} is not registered any more", client.client.id);
         return Err(Refusal::from(&SIGN_IN_GONE).with_detail(detail).about_app(&client.client.name));
     }
-    let restarted = if found.browser != browser.secret.hash() || found.expires_at <= ctx.now {
+    let elsewhere = found.browser != browser.secret.hash() && !planted(Fault::Code08);
+    let restarted = if elsewhere || found.expires_at <= ctx.now {
         Restart::TooOld
     } else if found.state == AuthorizationState::Answered {
         Restart::Answered
@@ -202,7 +214,9 @@ pub async fn open(
 /// that is begun again and again would outlive the redirect URI that the operator took away. AZ-3, AZ-4.
 fn no_longer_allowed(ctx: &Ctx, asked: &Asked, client: &Client) -> Option<&'static str> {
     let uri = asked.back.redirect_uri.as_str();
-    if MatchedRedirectUri::find(Some(uri), &client.redirect_uris, client.client_type, false).is_err() {
+    if MatchedRedirectUri::find(Some(uri), &client.redirect_uris, client.client_type, false).is_err()
+        && !planted(Fault::Redir09)
+    {
         return Some("its redirect URI");
     }
     if !asked.scope.scope().is_within(&client.scope) {
@@ -214,7 +228,7 @@ fn no_longer_allowed(ctx: &Ctx, asked: &Asked, client: &Client) -> Option<&'stat
     if !asked.resources.iter().all(own) {
         return Some("a resource");
     }
-    let exempt = client.danger_allow_missing_pkce && client.is_confidential();
+    let exempt = (client.danger_allow_missing_pkce || planted(Fault::Code03)) && client.is_confidential();
     (asked.challenge.is_none() && !exempt).then_some("leaving PKCE out")
 }
 
@@ -243,17 +257,22 @@ pub async fn proceed(
 ) -> Result<Step, Refusal> {
     let remembered = match &signed_in {
         Some((_, user)) if may_matter(authorization, client) => ctx.store.find_consent(user.id, &client.id).await?,
-        _ => None,
+        _ => Consent::default(),
     };
     let reachable = signed_in.as_ref().map_or(Level::One, |(_, user)| level::reachable(user));
     let back = &authorization.asked.back;
-    match decide(ctx, authorization, client, signed_in, remembered.as_ref(), reachable) {
+    match decide(ctx, authorization, client, signed_in, &remembered, reachable) {
         Next::SignIn { .. } => Ok(Step::SignIn(authorization.id)),
         Next::ChooseAccount => Ok(Step::ChooseAccount(authorization.id)),
         Next::Consent => Ok(Step::Consent(authorization.id)),
         Next::Refuse(row) => Ok(Step::Back(back.with_error(&row.into(), &ctx.settings.issuer))),
         Next::Issue(approval) => match issue_code::issue(ctx, authorization, &approval).await? {
             Some(code) => Ok(Step::Back(back.with_code(&code.to_wire(), &ctx.settings.issuer))),
+            // What was allowed before was withdrawn, or the session ended, in this very moment.
+            None if approval.is_remembered() && authorization.asked.prompt.none => {
+                Ok(Step::Back(back.with_error(&(&CONSENT_REQUIRED).into(), &ctx.settings.issuer)))
+            }
+            None if approval.is_remembered() => Ok(Step::Consent(authorization.id)),
             // The session ended, or another tab answered, in this very moment.
             None if authorization.asked.prompt.none => {
                 Ok(Step::Back(back.with_error(&(&LOGIN_REQUIRED).into(), &ctx.settings.issuer)))
@@ -279,8 +298,7 @@ pub async fn allowed_in_part(
         return Ok(Scope::default());
     }
     let before = ctx.store.find_consent(user.id, &client.id).await?;
-    let before = before.filter(|before| asked.resources.is_within(&before.resources));
-    Ok(before.map(|before| asked.disclosed().intersection(&before.scope)).unwrap_or_default())
+    Ok(asked.disclosed().intersection(&before.for_all(&asked.resources)))
 }
 
 /// Whether what was allowed before can change anything: not for our own apps, but for offline access.

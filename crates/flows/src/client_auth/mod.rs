@@ -7,6 +7,7 @@ mod secret;
 
 use std::sync::Arc;
 
+use brama_faults::{Fault, planted};
 use brama_protocol::client::{AuthMethod, Client, ClientId};
 use brama_protocol::error::{CLIENT_UNAUTHENTICATED, Refusal};
 use brama_protocol::token::request::Credentials;
@@ -95,7 +96,7 @@ fn unproven(client: &ClientId, why: &str) -> Refusal {
 
 /// A public client names itself. TE-5.
 async fn public(ctx: &Ctx, id: &ClientId) -> Result<AuthenticatedClient, Failure> {
-    let record = registered(ctx.client(id).await?, |method| method == AuthMethod::None)?;
+    let record = registered(ctx.client(id).await?, |method| method == AuthMethod::None || planted(Fault::Refresh06))?;
     Ok(AuthenticatedClient(record))
 }
 

@@ -8,15 +8,24 @@ use brama_protocol::client::IdTokenAlgorithm;
 use brama_protocol::error::{ID_TOKEN_KEY, INTERNAL, Refusal};
 use brama_store::signing_key::{KeyState, SigningKeyRecord};
 use brama_store::{SigningKeys, Unavailable};
+use jiff::Timestamp;
 
-use crate::keys::{KeySettings, Sealer, rotation};
+use crate::keys::rotation::{self, ANNOUNCED_FOR};
+use crate::keys::{KeySettings, Sealer};
 
 /// The keys.
 pub struct Keyring {
-    /// One per algorithm; the first signs access tokens.
-    active: Vec<SigningKey>,
+    /// One per algorithm, in the operator's order.
+    active: Vec<Active>,
     verifying: Vec<Known>,
     jwks: Arc<[u8]>,
+}
+
+/// A key that signs.
+struct Active {
+    key: SigningKey,
+    /// When it was made, if it signed from then on without having been announced: the first one of its algorithm.
+    unannounced_since: Option<Timestamp>,
 }
 
 /// A public key of ours.
@@ -92,12 +101,17 @@ impl Keyring {
             let key = rotation::open(record, sealer)?;
             verifying.push(known(record, key.public())?);
             published.push(key.public().clone());
-            if matches!(record.state, KeyState::Active { .. }) && settings.algorithms.contains(&key.algorithm()) {
-                active.push(key);
+            if let KeyState::Active { since } = record.state
+                && settings.algorithms.contains(&key.algorithm())
+            {
+                active.push(Active { unannounced_since: (since == record.created_at).then_some(since), key });
             }
         }
-        let place = active.iter().position(|key| key.algorithm() == first).ok_or(KeyringError::NoKey(first))?;
-        active.swap(0, place);
+        let place = |one: &Active| settings.algorithms.iter().position(|named| *named == one.key.algorithm());
+        active.sort_by_key(place);
+        if active.first().is_none_or(|one| one.key.algorithm() != first) {
+            return Err(KeyringError::NoKey(first));
+        }
         let jwks = serde_json::to_vec(&JwkSet { keys: published }).map_err(crypto)?.into();
         Ok(Self { active, verifying, jwks })
     }
@@ -108,12 +122,16 @@ impl Keyring {
         Arc::clone(&self.jwks)
     }
 
-    /// The key that signs access tokens.
+    /// The key that signs access tokens: of the operator's first algorithm, but not before its key was published as long as
+    /// any next key is, if there is another algorithm that signed until now. TK-21.
     ///
     /// # Errors
     /// `server_error`; there is always one.
-    pub fn for_access_tokens(&self) -> Result<&SigningKey, Refusal> {
-        self.active.first().ok_or_else(|| (&INTERNAL).into())
+    pub fn for_access_tokens(&self, now: Timestamp) -> Result<&SigningKey, Refusal> {
+        let known =
+            |one: &&Active| one.unannounced_since.is_none_or(|since| now.duration_since(since) >= ANNOUNCED_FOR);
+        let chosen = self.active.iter().find(known).or(self.active.first());
+        chosen.map(|one| &one.key).ok_or_else(|| (&INTERNAL).into())
     }
 
     /// The key that signs a client's ID tokens. TK-11.
@@ -122,7 +140,7 @@ impl Keyring {
     /// `unauthorized_client` when the operator has taken the algorithm away from a client that needs it.
     pub fn for_id_tokens(&self, chosen: IdTokenAlgorithm) -> Result<&SigningKey, Refusal> {
         let wanted = algorithm(chosen);
-        self.active.iter().find(|key| key.algorithm() == wanted).ok_or_else(|| {
+        self.active.iter().map(|one| &one.key).find(|key| key.algorithm() == wanted).ok_or_else(|| {
             let detail = format!("no key signs with {wanted}; add it to tokens.signing_algorithms");
             Refusal::from(&ID_TOKEN_KEY).with_detail(detail)
         })

@@ -1,12 +1,13 @@
 //! How signing keys come and go, without anyone doing anything. TK-21; design §6.
 //!
 //! Each algorithm has a key that signs and, from a moment after the first start on, the next one, which is published long
-//! before it signs. So a rotation, planned or not, surprises nobody who fetched the keys in time.
+//! before it signs. So a rotation, planned or not, surprises nobody who fetched the keys in time. The key of an algorithm that
+//! the operator names newly is published as long before access tokens are signed with it; see [`super::Keyring`].
 //!
 //! | state | published | signs | ends when |
 //! | --- | --- | --- | --- |
 //! | announced | yes | no | the active key is [`KeySettings::rotation`] old, and this one [`ANNOUNCED_FOR`] |
-//! | active | yes | yes | its successor signs |
+//! | active | yes | yes | its successor signs; of an algorithm that was switched off: it is [`KeySettings::rotation`] old |
 //! | retired | yes | no | the last token it signed has run out |
 //! | gone | no | no | never: its public half knows old ID tokens that come back as hints |
 
@@ -51,6 +52,8 @@ pub struct Turned {
     pub announced: Vec<String>,
     /// Keys that sign from now on.
     pub activated: Vec<String>,
+    /// Keys that sign no more because their algorithm was switched off.
+    pub retired: Vec<String>,
     /// Keys whose private half was erased.
     pub erased: Vec<String>,
 }
@@ -87,7 +90,7 @@ async fn add(
     Ok(kid)
 }
 
-/// Make the first key of every algorithm that has none. Two servers that start at once end up with the same keys.
+/// Give every algorithm a key that signs: its announced one, or a new one. Two servers that start at once end up with the same keys.
 ///
 /// # Errors
 /// [`KeyringError`].
@@ -103,7 +106,18 @@ pub async fn first(
         let active = |record: &SigningKeyRecord| {
             record.alg == algorithm.as_str() && matches!(record.state, KeyState::Active { .. })
         };
-        if !records.iter().any(active) {
+        if records.iter().any(active) {
+            continue;
+        }
+        // An algorithm that was switched off for a while may have a key that everybody knows.
+        let announced = |record: &&SigningKeyRecord| {
+            record.alg == algorithm.as_str() && matches!(record.state, KeyState::Announced)
+        };
+        let ready = match records.iter().find(announced) {
+            Some(record) => store.activate_signing_key(&record.kid, now).await?,
+            None => false,
+        };
+        if !ready {
             add(store, sealer, entropy, *algorithm, true, now).await?;
         }
     }
@@ -143,6 +157,13 @@ pub async fn turn(
         }
         if next.is_none() {
             turned.announced.push(add(store, sealer, entropy, *algorithm, false, now).await?);
+        }
+    }
+    // Not before it would have been replaced: during an update of many nodes some still have the old configuration.
+    for record in records.iter().filter(|record| settings.algorithms.iter().all(|kept| kept.as_str() != record.alg)) {
+        let KeyState::Active { since } = record.state else { continue };
+        if now.duration_since(since) >= settings.rotation && store.retire_signing_key(&record.kid, now).await? {
+            turned.retired.push(record.kid.clone());
         }
     }
     for record in &records {

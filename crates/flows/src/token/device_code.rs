@@ -9,7 +9,7 @@ use brama_protocol::error::{
     Refusal, SLOW_DOWN,
 };
 use brama_protocol::handle::{Handle, kind};
-use brama_protocol::id::GrantId;
+use brama_protocol::id::{GrantId, SessionId};
 use brama_protocol::oidc::claims_request::NamedClaims;
 use brama_protocol::pkce::Verifier;
 use brama_store::device::{CheckedDeviceCode, DeviceApproval, DeviceState, SpendDevice};
@@ -65,8 +65,9 @@ async fn pending(ctx: &Ctx, checked: &CheckedDeviceCode) -> Result<&'static bram
     Ok(if too_early || !noted { &SLOW_DOWN } else { &AUTHORIZATION_PENDING })
 }
 
-/// What the device gets. The session is that of another browser, in which somebody allowed it: signing out there says
-/// nothing about the device, so the grant outlives it. It ends by its own time, by revocation, and with the account's epoch.
+/// What the device gets. It was allowed in the session of another browser, and signing out there says nothing about the device:
+/// its grant names a session of its own, which nobody else is in. It ends by its own time, by revocation, and with the account's
+/// epoch.
 fn grant(
     ctx: &Ctx,
     checked: &CheckedDeviceCode,
@@ -79,7 +80,7 @@ fn grant(
         user: approval.user,
         epoch: approval.epoch,
         client: asked.client.clone(),
-        session: approval.session,
+        session: SessionId::new(ctx.now, ctx.random()?),
         scope: asked.scope.clone(),
         resources: asked.resources.clone(),
         claims: NamedClaims::default(),

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use brama_faults::{Fault, planted};
 use brama_jose::Typ;
 use brama_protocol::access_token::{AccessTokenClaims, Audience};
 use brama_protocol::client::{Client, GrantType};
@@ -17,7 +18,7 @@ use jiff::SignedDuration;
 
 use crate::context::Ctx;
 use crate::keys::Keyring;
-use crate::token::Delivery;
+use crate::token::{Delivery, Target};
 use crate::userinfo;
 
 /// What may be minted, and why. Only the grants and first-party sign-in make it.
@@ -116,13 +117,13 @@ pub async fn issue(ctx: &Ctx, holder: Holder<'_>, approval: Approval) -> Result<
     };
     match approval {
         Approval::First { grant, resource, nonce, delivery } => {
-            let scope = allowed(&grant.scope)?;
+            let scope = if planted(Fault::Revoke09) { grant.scope.clone() } else { allowed(&grant.scope)? };
             let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             let id_token = id_token(ctx, holder.client, &grant, &scope, nonce, &access.text).await?;
             Ok(minted(ctx, holder, &grant, access, id_token, delivery))
         }
         Approval::Again { grant, scope, resource, delivery } => {
-            let scope = allowed(&scope)?;
+            let scope = if planted(Fault::Refresh04) { scope } else { allowed(&scope)? };
             let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             // A refreshed ID token has no nonce. TE-31.
             let id_token = id_token(ctx, holder.client, &grant, &scope, None, &access.text).await?;
@@ -130,7 +131,8 @@ pub async fn issue(ctx: &Ctx, holder: Holder<'_>, approval: Approval) -> Result<
         }
         Approval::Cookie { grant } => {
             let scope = allowed(&grant.scope)?;
-            let access = access_token(ctx, holder, &grant, grant.resources.first(), &scope)?;
+            let resource = Target::unnamed(ctx, holder.client).within(&grant.resources)?;
+            let access = access_token(ctx, holder, &grant, resource.as_deref(), &scope)?;
             Ok(minted(ctx, holder, &grant, access, None, Delivery::Cookie))
         }
         Approval::Machine { scope, resource } => machine(ctx, holder, &scope, resource.as_deref()),
@@ -198,7 +200,7 @@ fn access_token(
         cnf: holder.confirmation(),
     };
     Ok(AccessToken {
-        text: Keyring::sign(ctx.keyring().for_access_tokens()?, Typ::AccessToken, &claims)?,
+        text: Keyring::sign(ctx.keyring().for_access_tokens(ctx.now)?, Typ::AccessToken, &claims)?,
         expires_in: life.as_secs(),
         scope: scope.scope().to_string(),
     })
@@ -280,7 +282,7 @@ fn machine(ctx: &Ctx, holder: Holder<'_>, scope: &GrantedScope, resource: Option
         cnf: holder.confirmation(),
     };
     Ok(Minted {
-        access_token: Keyring::sign(ctx.keyring().for_access_tokens()?, Typ::AccessToken, &claims)?,
+        access_token: Keyring::sign(ctx.keyring().for_access_tokens(ctx.now)?, Typ::AccessToken, &claims)?,
         token_type: holder.token_type(),
         expires_in: life.as_secs(),
         scope: scope.scope().to_string(),

@@ -8,10 +8,11 @@ mod device_code;
 pub mod issue;
 pub(crate) mod refresh_token;
 
+use brama_faults::{Fault, planted};
 use brama_protocol::client::{Client, ClientType, RefreshDelivery};
 use brama_protocol::cookie_endpoint::{Provenance, Sender};
 use brama_protocol::dpop::JwkThumbprint;
-use brama_protocol::error::{DPOP_MISSING, GRANT_NOT_ALLOWED, Refusal, TOKEN_TARGET};
+use brama_protocol::error::{DPOP_MISSING, GRANT_DEAD, GRANT_NOT_ALLOWED, Refusal, TOKEN_TARGET};
 use brama_protocol::parameters::Parameters;
 use brama_protocol::resource::Resources;
 use brama_protocol::token::request::{Credentials, Grant};
@@ -63,6 +64,8 @@ pub fn delivery(ctx: &Ctx, client: &Client, provenance: &Provenance<'_>, bound: 
 pub(crate) struct Target {
     named: Option<String>,
     default: String,
+    /// All that the client may have tokens for.
+    own: Resources,
 }
 
 impl Target {
@@ -73,20 +76,34 @@ impl Target {
         if named.len() > 1 {
             return Err((&TOKEN_TARGET).into());
         }
-        let named = named.first().map(ToOwned::to_owned);
+        Ok(Self { named: named.first().map(ToOwned::to_owned), ..Self::unnamed(ctx, client) })
+    }
+
+    /// A request that names no resource.
+    pub(crate) fn unnamed(ctx: &Ctx, client: &Client) -> Self {
         let default = client.resources.first().unwrap_or(&ctx.settings.default_audience).clone();
-        Ok(Self { named, default })
+        let own = client.resources.iter().chain([&ctx.settings.default_audience]).collect();
+        Self { named: None, default, own }
     }
 
     /// The resource of a token for a grant of these: the one that is named, if it was granted, or the first; nothing for the
-    /// default. No grant of a resource is one of the default.
+    /// default. No grant of a resource is one of the default. What the operator has taken from the client since is left out,
+    /// as it is of the scope.
+    ///
+    /// # Errors
+    /// `invalid_target` for one that was not granted; `invalid_grant` if none of the granted ones is left.
     pub(crate) fn within(&self, granted: &Resources) -> Result<Option<String>, Refusal> {
         match &self.named {
             Some(named) if granted.contains(named) || (granted.is_empty() && *named == self.default) => {
                 Ok(Some(named.clone()))
             }
+            Some(named) if planted(Fault::Audiss05) => Ok(Some(named.clone())),
             Some(_) => Err((&TOKEN_TARGET).into()),
-            None => Ok(granted.first().map(ToOwned::to_owned)),
+            None if granted.is_empty() => Ok(None),
+            None => match granted.iter().find(|one| self.own.contains(one)) {
+                Some(left) => Ok(Some(left.to_owned())),
+                None => Err((&GRANT_DEAD).into()),
+            },
         }
     }
 
@@ -135,6 +152,9 @@ pub struct TokenRequest<'a> {
 /// A row of the token endpoint.
 pub async fn token(ctx: &Ctx, request: &TokenRequest<'_>) -> Result<Minted, Refusal> {
     let TokenRequest { authorization, parameters, provenance, proofs } = request;
+    if planted(Fault::Leak02) {
+        tracing::debug!(parameters = parameters.to_encoded(), "a token request");
+    }
     let credentials = Credentials::parse(authorization, parameters)?;
     let client = authenticate(ctx, &credentials).await?;
     let grant = Grant::parse(parameters)?;

@@ -324,6 +324,7 @@ async fn metadata_of_rfc_8414_are_enough() {
     assert!(issuer.builder().build_and_warm().await.is_ok());
 }
 
+/// SSRF-05: discovery by the APIs that use `guard`; the server itself discovers nobody.
 #[tokio::test]
 async fn g_7_metadata_of_another_issuer_are_refused() {
     let key = key();
@@ -337,6 +338,7 @@ async fn g_7_metadata_of_another_issuer_are_refused() {
     assert_eq!(issuer.key_fetches(), 0);
 }
 
+/// SSRF-05.
 #[tokio::test]
 async fn keys_from_elsewhere_are_refused() {
     let key = key();
@@ -355,6 +357,7 @@ async fn keys_from_elsewhere_are_refused() {
     assert_eq!(other.key_fetches(), 0);
 }
 
+/// SSRF-05.
 #[tokio::test]
 async fn answers_are_bounded_and_redirects_not_followed() {
     let key = key();

@@ -3,7 +3,7 @@
 use axum::response::Response;
 use brama_flows::authorize::begin::{Browser, NotBegun, begin};
 use brama_flows::authorize::interact::{self, Step};
-use brama_protocol::error::{AUTHORIZE_CLIENT, PUSHED_REQUEST, Refusal};
+use brama_protocol::error::{AUTHORIZE_CLIENT, AUTHORIZE_DUPLICATE, PUSHED_REQUEST, Refusal};
 use brama_protocol::parameters::Parameters;
 
 use crate::app::App;
@@ -23,6 +23,10 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
 /// AZ-1, SE-2.
 pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Refusal> {
     let parameters = incoming.form()?;
+    // Only the form counts; but what stands in the address as well came twice, for whoever reads both. G-2.
+    if incoming.query()?.overlaps(&parameters) {
+        return Err((&AUTHORIZE_DUPLICATE).into());
+    }
     take(app, incoming, &parameters, Session::Later).await
 }
 

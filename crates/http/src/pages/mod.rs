@@ -9,6 +9,7 @@ pub(crate) mod error;
 pub(crate) mod select_account;
 pub(crate) mod sign_in;
 pub(crate) mod signed_out;
+mod visit;
 
 use axum::response::Response;
 use brama_flows::authorize::begin::Starter;

@@ -1,5 +1,6 @@
 //! Response headers by class of route. WH-1 to WH-10.
 
+use brama_faults::{Fault, planted};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::app::App;
@@ -37,6 +38,12 @@ pub(crate) fn everywhere(app: &App, request_id: &HeaderValue, headers: &mut Head
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
     }
     headers.insert(REQUEST_ID, request_id.clone());
+    if planted(Fault::Leak05) {
+        headers.remove(header::CACHE_CONTROL);
+    }
+    if planted(Fault::Http05) {
+        headers.remove(header::X_FRAME_OPTIONS);
+    }
 }
 
 /// What the row says.
@@ -72,9 +79,10 @@ pub(crate) fn page_policy(nonce: &str, headers: &mut HeaderMap) {
 }
 
 fn set_policy(nonce: &str, form_action: &str, headers: &mut HeaderMap) {
+    let framed = if planted(Fault::Http05) { "*" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'; form-action {form_action}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
+         connect-src 'self'; form-action {form_action}; base-uri 'none'; object-src 'none'; frame-ancestors {framed}; \
          require-trusted-types-for 'script'"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {

@@ -1,5 +1,7 @@
 //! The authorization request, validated in the order that AZ-3 demands. OAuth 2.1 §4.1.1; OpenID Core §3.1.2.1.
 
+use brama_faults::{Fault, planted};
+
 use crate::acr::AcrRequest;
 use crate::authorize::prompt::Prompt;
 use crate::authorize::response::{AuthorizeError, ResponseMode, Return};
@@ -111,7 +113,17 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
         Ok(Some(text)) => Scope::parse(text).map_or(true, |scope| scope.contains("openid")),
         Err(_) => true,
     };
+    if let Some(unchecked) =
+        requested.filter(|_| planted(Fault::Redir10) && parameters.one("prompt") == Ok(Some("none")))
+    {
+        return Ok(MatchedRedirectUri::from_stored(unchecked.to_owned()));
+    }
     MatchedRedirectUri::find(requested, &client.redirect_uris, client.client_type, !openid).map_err(|why| match why {
+        NoMatch::Unregistered if planted(Fault::Openredir03) => {
+            let redirect_uri = MatchedRedirectUri::from_stored(requested.unwrap_or_default().to_owned());
+            let back = Return { redirect_uri, mode: ResponseMode::Query, state: None };
+            AuthorizeError::BackToClient(Box::new(back), Refusal::from(&error::AUTHORIZE_REDIRECT_URI))
+        }
         NoMatch::Missing => on_page(&error::AUTHORIZE_REDIRECT_URI_MISSING),
         NoMatch::Unregistered => {
             let difference = difference(requested.unwrap_or_default(), &client.redirect_uris);
@@ -202,7 +214,7 @@ fn twice(Duplicate(name): Duplicate) -> Refusal {
 /// PKCE, for every client but a confidential one that the operator has exempted; what it sends is checked all the same.
 /// AZ-23 to AZ-25.
 fn challenge(client: &Client, challenge: Option<&str>, method: Option<&str>) -> Result<Option<Challenge>, Refusal> {
-    let exempt = client.danger_allow_missing_pkce && client.is_confidential();
+    let exempt = (client.danger_allow_missing_pkce || planted(Fault::Code03)) && client.is_confidential();
     if exempt && challenge.is_none() && method.is_none() {
         return Ok(None);
     }
@@ -245,6 +257,7 @@ fn response_type(text: Option<&str>) -> Result<(), Refusal> {
     match text {
         None => Err((&error::RESPONSE_TYPE_MISSING).into()),
         Some("code") => Ok(()),
+        Some("token") if planted(Fault::Code11) => Ok(()),
         Some(_) => Err((&error::RESPONSE_TYPE).into()),
     }
 }

@@ -1,5 +1,7 @@
 //! The authorization response: where it goes, how, and what it always carries. OAuth 2.1 §4.1.2; RFC 9207.
 
+use brama_faults::{Fault, planted};
+
 use crate::error::Refusal;
 use crate::redirect_uri::MatchedRedirectUri;
 
@@ -130,7 +132,9 @@ impl Return {
         if let Some(state) = &self.state {
             parameters.push(("state", state.clone()));
         }
-        parameters.push(("iss", issuer.to_owned()));
+        if !(planted(Fault::Mixup02) && is_error) {
+            parameters.push(("iss", issuer.to_owned()));
+        }
         Answer { redirect_uri: self.redirect_uri.clone(), mode: self.mode, parameters, is_error }
     }
 }

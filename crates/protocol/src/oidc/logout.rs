@@ -1,5 +1,7 @@
 //! RP-initiated logout: the request. OpenID RP-Initiated Logout 1.0 §2.
 
+use brama_faults::{Fault, planted};
+
 use crate::client::{Client, ClientId};
 use crate::limits;
 use crate::parameters::{Duplicate, Parameters};
@@ -45,6 +47,9 @@ impl LogoutRequest {
 #[must_use]
 pub fn post_logout_redirect(client: &Client, requested: Option<&str>, state: Option<&str>) -> Option<String> {
     let requested = requested?;
+    if planted(Fault::Openredir01) && requested.starts_with('/') {
+        return Some(requested.to_owned());
+    }
     client.post_logout_redirect_uris.iter().find(|uri| uri.as_str() == requested)?;
     let to = crate::redirect_uri::MatchedRedirectUri::from_stored(requested.to_owned());
     Some(match state {

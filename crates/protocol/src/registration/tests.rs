@@ -139,6 +139,8 @@ fn redir08_a_link_is_https_and_nothing_else() {
         "https://app.example.com/ x",
         "https://app.example.com/\r\n",
         "https:\\\\app.example.com",
+        "https:app.example.com/",
+        "https:///app.example.com/",
         "//app.example.com",
         "",
     ] {

@@ -304,6 +304,7 @@ impl World {
             session: who.session,
             authentication: authentication(),
             granted: granted().scope().clone(),
+            remembered: false,
             expires_at: later(1),
         };
         let issued = self.store.approve_authorization(id, new, now());

@@ -1,17 +1,15 @@
 //! Consent: for one request, and remembered; what apps may do, and taking it away.
 
-use brama_protocol::resource::Resources;
-
 use super::fixture::{DAY, MINUTE, World, at, consented, in_parallel, scope};
 use super::list;
 use crate::audit::Event;
-use crate::authorization::{AuthorizationState, Spend};
+use crate::authorization::{Approve, AuthorizationState, NewCode, Spend};
 use crate::consent::Consent;
 use crate::grant::NewGrant;
 
 list!["consent":
     az22_consent_is_remembered_only_if_asked,
-    az22_consents_add_up_and_stay_apart,
+    az22_consents_for_a_resource_add_up_and_stay_apart,
     az22_what_was_left_out_is_not_remembered,
     az22_consents_given_at_once_are_all_remembered,
     consent_is_for_a_request_that_waits,
@@ -20,6 +18,8 @@ list!["consent":
     te30_withdrawing_touches_nobody_else,
     te30_of_many_withdrawals_one_counts,
     te30_withdrawing_ends_a_request_that_was_just_allowed,
+    te30_what_was_withdrawn_gives_no_code,
+    te30_a_code_from_memory_beside_a_withdrawal_gives_nothing,
     te30_a_code_that_is_spent_beside_a_withdrawal_gives_nothing_that_lasts,
 ];
 
@@ -27,8 +27,9 @@ fn waiting(consented: Option<crate::authorization::Consented>) -> AuthorizationS
     AuthorizationState::Requested { consented, chosen: None }
 }
 
-fn remembered(text: &str) -> Option<Consent> {
-    Some(Consent { scope: scope(text), resources: Resources::default() })
+/// Allowed without a resource being named.
+fn remembered(text: &str) -> Consent {
+    [(String::new(), scope(text))].into_iter().collect()
 }
 
 async fn az22_consent_is_remembered_only_if_asked(w: World) {
@@ -38,7 +39,7 @@ async fn az22_consent_is_remembered_only_if_asked(w: World) {
     let openid = consented(olena, "openid");
     assert!(w.store.consent_authorization(once, openid.clone(), false, at(1)).await.unwrap());
     assert_eq!(w.state(once).await, waiting(Some(openid.clone())));
-    assert_eq!(w.store.find_consent(olena, &shop).await.unwrap(), None);
+    assert!(w.store.find_consent(olena, &shop).await.unwrap().is_empty());
 
     let always = w.requested(&shop).await;
     assert!(w.store.consent_authorization(always, openid.clone(), true, at(1)).await.unwrap());
@@ -46,23 +47,28 @@ async fn az22_consent_is_remembered_only_if_asked(w: World) {
     assert_eq!(w.store.find_consent(olena, &shop).await.unwrap(), remembered("openid"));
 }
 
-async fn az22_consents_add_up_and_stay_apart(w: World) {
+async fn az22_consents_for_a_resource_add_up_and_stay_apart(w: World) {
     let (shop, mobile) = (w.client("shop").await, w.client("mobile").await);
     let (olena, taras) = (w.user("olena").await, w.user("taras").await);
-    for (asked, resource) in [("openid email", "https://a.example"), ("openid offline_access", "https://b.example")] {
+    let (a, b) = ("https://a.example", "https://b.example");
+    let all: [(&str, &[&str]); 4] =
+        [("openid", &[]), ("openid email", &[a]), ("offline_access", &[b]), ("phone", &[a, b])];
+    for (asked, resources) in all {
         let mut request = w.authorization(&shop, asked);
-        request.asked.resources = [resource].into_iter().collect();
+        request.asked.resources = resources.iter().copied().collect();
         let id = request.id;
         w.store.request_authorization(request).await.unwrap();
         assert!(w.store.consent_authorization(id, consented(olena, asked), true, at(1)).await.unwrap());
     }
-    let both = Consent {
-        scope: scope("openid email offline_access"),
-        resources: ["https://a.example", "https://b.example"].into_iter().collect(),
-    };
-    assert_eq!(w.store.find_consent(olena, &shop).await.unwrap(), Some(both));
-    assert_eq!(w.store.find_consent(taras, &shop).await.unwrap(), None);
-    assert_eq!(w.store.find_consent(olena, &mobile).await.unwrap(), None);
+    let found = w.store.find_consent(olena, &shop).await.unwrap();
+    let of = |resources: &[&str]| found.for_all(&resources.iter().copied().collect()).to_string();
+    assert_eq!(of(&[a]), "email openid phone");
+    assert_eq!(of(&[b]), "offline_access phone");
+    assert_eq!(of(&[a, b]), "phone", "for both only what was allowed for both");
+    assert_eq!(of(&[]), "openid", "what names no resource was allowed for none of them");
+    assert_eq!(of(&[a, "https://c.example"]), "");
+    assert!(w.store.find_consent(taras, &shop).await.unwrap().is_empty());
+    assert!(w.store.find_consent(olena, &mobile).await.unwrap().is_empty());
 }
 
 async fn az22_what_was_left_out_is_not_remembered(w: World) {
@@ -111,7 +117,7 @@ async fn consent_is_for_a_request_that_waits(w: World) {
     assert!(!consent(expired, 10 * MINUTE).await.unwrap(), "expired");
     assert_eq!(w.state(expired).await, waiting(None));
     // A refused consent is not remembered either.
-    assert_eq!(w.store.find_consent(who.user, &shop).await.unwrap(), None);
+    assert!(w.store.find_consent(who.user, &shop).await.unwrap().is_empty());
 
     // Whoever consented last is the one who counts.
     let open = w.requested(&shop).await;
@@ -173,7 +179,7 @@ async fn te30_withdrawing_ends_consent_grants_and_codes(w: World) {
     for grant in [grant.id, offline.id] {
         assert!(!w.grant_stands(grant, 2).await);
     }
-    assert_eq!(w.store.find_consent(who.user, &shop).await.unwrap(), None);
+    assert!(w.store.find_consent(who.user, &shop).await.unwrap().is_empty());
     let new = NewGrant { offline: true, ..w.new_grant(who, &shop).await };
     assert!(!matches!(w.store.spend_code(checked, new, at(2)).await.unwrap(), Spend::Now(_)));
     assert_eq!(access(&w, who.user, 2).await, []);
@@ -227,6 +233,42 @@ async fn te30_withdrawing_ends_a_request_that_was_just_allowed(w: World) {
     assert_eq!(w.state(allowed).await, AuthorizationState::Denied);
     assert_eq!(w.state(of_another).await, waiting(Some(consented(other.user, "openid"))));
     assert_eq!(w.state(untouched).await, waiting(None));
+}
+
+async fn te30_what_was_withdrawn_gives_no_code(w: World) {
+    let (shop, mobile) = (w.client("shop").await, w.client("mobile").await);
+    let (who, other) = (w.signed_in("olena").await, w.signed_in("taras").await);
+    for (user, client) in [(who.user, &mobile), (other.user, &shop)] {
+        let id = w.requested(client).await;
+        assert!(w.store.consent_authorization(id, consented(user, "openid"), true, at(0)).await.unwrap());
+    }
+    let new = NewCode { remembered: true, ..w.new_code(who).await };
+    let id = w.requested(&shop).await;
+    let approve = |new| w.store.approve_authorization(id, new, at(1));
+    assert_eq!(approve(new.clone()).await.unwrap(), Approve::NotWaiting, "others allowed, or it was another app");
+    assert_eq!(w.state(id).await, waiting(None), "the person is asked");
+    let before = w.requested(&shop).await;
+    assert!(w.store.consent_authorization(before, consented(who.user, "openid"), true, at(0)).await.unwrap());
+    assert_eq!(approve(new).await.unwrap(), Approve::Issued);
+}
+
+async fn te30_a_code_from_memory_beside_a_withdrawal_gives_nothing(w: World) {
+    let shop = w.client("shop").await;
+    let who = w.signed_in("olena").await;
+    for _ in 0..16 {
+        let before = w.requested(&shop).await;
+        assert!(w.store.consent_authorization(before, consented(who.user, "openid"), true, at(0)).await.unwrap());
+        let (id, new) = (w.requested(&shop).await, NewCode { remembered: true, ..w.new_code(who).await });
+        let code = new.code;
+        let (approving, taking, app) = (w.store.clone(), w.store.clone(), shop.clone());
+        let approved = tokio::spawn(async move { approving.approve_authorization(id, new, at(1)).await.unwrap() });
+        let taken = tokio::spawn(async move { taking.withdraw_access(who.user, &app, at(1)).await.unwrap() });
+        let approved = approved.await.unwrap();
+        assert!(taken.await.unwrap(), "there was consent");
+        if approved == Approve::Issued {
+            assert!(!matches!(w.spend(code, who, 2).await, Spend::Now(_)), "withdrawn, and the code works");
+        }
+    }
 }
 
 async fn te30_a_code_that_is_spent_beside_a_withdrawal_gives_nothing_that_lasts(w: World) {

@@ -239,6 +239,7 @@ impl World {
             session: who.session,
             authentication: authentication(0),
             granted: scope("openid"),
+            remembered: false,
             expires_at: at(MINUTE),
         }
     }

@@ -28,6 +28,7 @@ list!["logout_delivery":
     lo12_a_message_is_claimed_by_one_of_many,
     lo12_a_claim_that_was_not_settled_comes_back,
     lo12_a_late_answer_changes_nothing,
+    lo12_what_could_not_be_sent_counts_no_try,
     lo12_what_was_settled_stays_so_and_is_reported,
     lo12_a_claim_takes_no_more_than_its_limit_and_the_oldest_first,
     lo12_settled_messages_are_swept_after_a_week,
@@ -310,6 +311,21 @@ async fn lo12_a_late_answer_changes_nothing(w: World) {
     assert_eq!(settled.into_iter().filter(|settled| *settled).count(), 1);
     assert_eq!(w.audited(user, Event::AppSignedOut).await.len(), 1);
     assert!(w.audited(user, Event::AppNotSignedOut).await.is_empty());
+}
+
+async fn lo12_what_could_not_be_sent_counts_no_try(w: World) {
+    due(&w, 1).await;
+    for now in [5, 10, 15] {
+        let claimed = w.claim(now).await.remove(0);
+        assert_eq!(claimed.attempts, 1);
+        let postponed = Attempt::Postponed(at(now + 5));
+        assert!(w.store.settle_logout(&claimed, postponed, "too many", at(now)).await.unwrap());
+        assert!(!w.store.settle_logout(&claimed, Attempt::Delivered, "late", at(now)).await.unwrap());
+        assert_eq!(w.claim(now + 4).await, []);
+    }
+    let claimed = w.claim(20).await.remove(0);
+    assert!(w.store.settle_logout(&claimed, Attempt::Again(at(30)), "answered 500", at(21)).await.unwrap());
+    assert_eq!(w.claim(30).await.remove(0).attempts, 2);
 }
 
 async fn lo12_what_was_settled_stays_so_and_is_reported(w: World) {

@@ -162,7 +162,7 @@ async fn te27_a_successor_that_was_dropped_is_reuse(w: World) {
     assert_eq!(came(&w.rotate(&grant, 2, cookie(who), late).await), Came::To(3), "the new one counts");
 }
 
-/// Twenty rotations in one instant: a clock could not tell them apart.
+/// Twenty rotations in one instant: a clock could not tell them apart. REFRESH-02.
 async fn te27_order_is_counted_not_timed(w: World) {
     let shop = w.client("shop").await;
     let who = w.signed_in("olena").await;
@@ -314,6 +314,7 @@ async fn se8_a_refresh_does_not_revive_a_session(w: World) {
     }
 }
 
+/// REFRESH-01.
 async fn design5_of_64_parallel_refreshes_all_get_one_successor(w: World) {
     let shop = w.client("shop").await;
     let who = w.signed_in("olena").await;

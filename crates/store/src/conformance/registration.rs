@@ -10,7 +10,7 @@ use super::list;
 use crate::authorization::Consented;
 use crate::client::ClientRecord;
 use crate::grant::NewGrant;
-use crate::registration::{InitialAccessToken, NewRegistration, Register, Secrets};
+use crate::registration::{InitialAccessToken, NewRegistration, Register, Replacement, Secrets};
 
 list!["registration":
     rg10_a_token_lets_in_as_often_as_it_says,
@@ -23,6 +23,7 @@ list!["registration":
     rg17_an_update_and_a_removal_at_once_leave_nothing_half_done,
     rg17_removing_takes_what_was_given,
     rg10_unused_apps_go_and_used_ones_stay,
+    rg10_an_update_says_anew_how_long_an_unused_app_stays,
     rg10_old_tokens_are_swept,
 ];
 
@@ -55,6 +56,10 @@ async fn registered(w: &World, id: &str) -> (ClientId, Access) {
     let (client, token) = (new.record.client.id.clone(), new.token);
     assert_eq!(w.store.register_client(new, at(0)).await.unwrap(), Register::Registered);
     (client, token)
+}
+
+fn replacement(record: ClientRecord, secrets: Secrets, token: Access, forget: bool) -> Replacement {
+    Replacement { record, secrets, token, forget, unused_life: None }
 }
 
 async fn uses_left(w: &World) -> Vec<u32> {
@@ -143,7 +148,10 @@ async fn rg17_only_its_token_opens_a_registration(w: World) {
     {
         assert!(w.store.find_registration(client, token).await.unwrap().is_none(), "{client}");
         let record = itself(client.as_str());
-        assert!(!w.store.replace_registration(record, Secrets::Drop, token, true).await.unwrap(), "{client}");
+        assert!(
+            !w.store.replace_registration(replacement(record, Secrets::Drop, token, true)).await.unwrap(),
+            "{client}"
+        );
         assert!(!w.store.remove_registration(client, token).await.unwrap(), "{client}");
     }
     assert_eq!(w.store.list_clients().await.unwrap().len(), 3);
@@ -152,7 +160,7 @@ async fn rg17_only_its_token_opens_a_registration(w: World) {
     off.client.enabled = false;
     w.store.declare_client(off).await.unwrap();
     assert!(!w.store.find_registration(&a, of_a).await.unwrap().unwrap().record.client.enabled);
-    assert!(!w.store.replace_registration(itself("a"), Secrets::Keep, of_a, false).await.unwrap());
+    assert!(!w.store.replace_registration(replacement(itself("a"), Secrets::Keep, of_a, false)).await.unwrap());
     assert!(!w.store.remove_registration(&a, of_a).await.unwrap());
     assert!(!w.store.find_client(&a).await.unwrap().unwrap().client.enabled);
 }
@@ -172,14 +180,14 @@ async fn rg17_an_update_replaces_everything(w: World) {
     for (secrets, left) in
         [(Secrets::Only(secret), vec![secret]), (Secrets::Keep, vec![secret]), (Secrets::Drop, vec![])]
     {
-        assert!(w.store.replace_registration(other.clone(), secrets, token, false).await.unwrap());
+        assert!(w.store.replace_registration(replacement(other.clone(), secrets, token, false)).await.unwrap());
         let found = w.store.find_registration(&a, token).await.unwrap().unwrap();
         assert_eq!((&found.record.client, &found.record.secrets, found.issued_at), (&other.client, &left, at(0)));
         assert_eq!(found.record.updated_at, at(9));
     }
-    assert!(w.store.find_consent(who.user, &a).await.unwrap().is_some());
-    assert!(w.store.replace_registration(other, Secrets::Keep, token, true).await.unwrap());
-    assert!(w.store.find_consent(who.user, &a).await.unwrap().is_none());
+    assert!(!w.store.find_consent(who.user, &a).await.unwrap().is_empty());
+    assert!(w.store.replace_registration(replacement(other, Secrets::Keep, token, true)).await.unwrap());
+    assert!(w.store.find_consent(who.user, &a).await.unwrap().is_empty());
 }
 
 async fn rg17_an_update_and_a_removal_at_once_leave_nothing_half_done(w: World) {
@@ -192,7 +200,8 @@ async fn rg17_an_update_and_a_removal_at_once_leave_nothing_half_done(w: World) 
                     assert!(store.remove_registration(&a, token).await.unwrap());
                 } else {
                     let secret = HandleHash::from_bytes([u8::try_from(n).unwrap(); 32]);
-                    store.replace_registration(itself(a.as_str()), Secrets::Only(secret), token, true).await.unwrap();
+                    let new = replacement(itself(a.as_str()), Secrets::Only(secret), token, true);
+                    store.replace_registration(new).await.unwrap();
                 }
             }
         })
@@ -241,6 +250,27 @@ async fn rg10_unused_apps_go_and_used_ones_stay(w: World) {
     assert_eq!(sweep(49 * DAY).await, 1);
     assert_eq!(sweep(1000 * DAY).await, 0);
     assert_eq!(left().await, ["kept", "of-the-operator"]);
+}
+
+async fn rg10_an_update_says_anew_how_long_an_unused_app_stays(w: World) {
+    let life = Some(SignedDuration::from_hours(30 * 24));
+    let changes =
+        [("becomes-a-machine", life, Some(None)), ("was-a-machine", None, Some(life)), ("as-before", life, None)];
+    for (id, unused_life, after) in changes {
+        let new = NewRegistration { unused_life, ..new(&w, id, None) };
+        let token = new.token;
+        assert_eq!(w.store.register_client(new, at(0)).await.unwrap(), Register::Registered);
+        let Some(unused_life) = after else { continue };
+        let record = ClientRecord { updated_at: at(29 * DAY), ..itself(id) };
+        let new = Replacement { unused_life, ..replacement(record, Secrets::Keep, token, false) };
+        assert!(w.store.replace_registration(new).await.unwrap());
+    }
+    let sweep = async |now| w.store.sweep(at(now), 100).await.unwrap().unused_clients;
+    assert_eq!(sweep(30 * DAY + 1).await, 1, "nobody used or changed it");
+    assert_eq!(sweep(59 * DAY).await, 0);
+    assert_eq!(sweep(59 * DAY + 1).await, 1, "thirty days after it became one that can go");
+    let left: Vec<_> = w.store.list_clients().await.unwrap().iter().map(|r| r.client.id.to_string()).collect();
+    assert_eq!(left, ["becomes-a-machine"]);
 }
 
 async fn rg10_old_tokens_are_swept(w: World) {

@@ -11,6 +11,7 @@ list!["signing_key":
     tk21_a_key_lives_through_its_states,
     tk21_only_an_announced_key_is_activated,
     tk21_only_a_retired_key_is_erased,
+    tk21_only_an_active_key_retires_without_a_successor,
     tk21_of_many_activations_at_once_one_happens,
     tk21_a_key_that_is_removed_leaves_its_place_to_the_next,
     tk21_removing_and_activating_at_once_leaves_one_that_signs,
@@ -120,6 +121,21 @@ async fn tk21_only_a_retired_key_is_erased(w: World) {
     assert!(w.store.activate_signing_key("new", at(100)).await.unwrap());
     assert!(w.store.erase_signing_key("old", "{}").await.unwrap());
     assert!(!w.store.erase_signing_key("old", "{}").await.unwrap(), "it is erased already");
+}
+
+async fn tk21_only_an_active_key_retires_without_a_successor(w: World) {
+    with_keys(&w).await;
+    for kid in ["new", "none"] {
+        assert!(!w.store.retire_signing_key(kid, at(50)).await.unwrap(), "{kid}");
+    }
+    assert!(w.store.retire_signing_key("old", at(50)).await.unwrap());
+    assert!(!w.store.retire_signing_key("old", at(60)).await.unwrap());
+    let found = states(&w).await;
+    assert!(found.contains(&("old".to_owned(), KeyState::Retired { since: at(50) })), "{found:?}");
+    assert!(found.contains(&("new".to_owned(), KeyState::Announced)), "{found:?}");
+    // The announced one begins where nothing signs.
+    assert!(w.store.activate_signing_key("new", at(70)).await.unwrap());
+    assert!(states(&w).await.contains(&("new".to_owned(), KeyState::Active { since: at(70) })));
 }
 
 async fn tk21_of_many_activations_at_once_one_happens(w: World) {

@@ -66,25 +66,43 @@ export function lockManager() {
   }
 }
 
-function indexedDatabase(rows, blocked) {
-  const request = (result) => ({ result })
-  const store = {
-    get: (key) => request(rows.get(key)),
-    put: (value, key) => (rows.set(key, structuredClone(value)), request(key)),
-    delete(key) {
-      for (const known of [...rows.keys()]) if (key.upper === undefined ? known === key : known <= key.upper) rows.delete(known)
-      return request(undefined)
-    },
-  }
+/** One object store for each database; a transaction is one step, as it is for other tabs. */
+function indexedDatabase(databases, blocked, keyless) {
   return {
-    open() {
+    open(name) {
+      const rows = databases[name]
+      const queue = []
+      const later = (work) => {
+        const request = {}
+        queue.push(() => {
+          request.result = work()
+          request.onsuccess?.()
+        })
+        return request
+      }
+      const store = {
+        get: (key) => later(() => structuredClone(rows.get(key))),
+        put(value, key) {
+          if (keyless() && value.secret) throw new DOMException('could not be cloned', 'DataCloneError')
+          const copy = structuredClone(value)
+          return later(() => (rows.set(key, copy), key))
+        },
+        delete: (key) =>
+          later(() => {
+            for (const known of [...rows.keys()]) if (key.upper === undefined ? known === key : known <= key.upper) rows.delete(known)
+          }),
+      }
+      let aborted = false
+      const transaction = { objectStore: () => store, abort: () => void (aborted = true) }
       const open = { result: { createObjectStore() {}, close() {}, transaction: () => transaction } }
-      const transaction = { objectStore: () => store }
       setImmediate(() => {
         if (blocked()) return open.onerror(new Error('UnknownError'))
         open.onupgradeneeded()
         open.onsuccess()
-        setImmediate(() => transaction.oncomplete())
+        setImmediate(() => {
+          for (const step of queue) if (!aborted) step()
+          aborted ? transaction.onabort(new Error('AbortError')) : transaction.oncomplete?.()
+        })
       })
       return open
     },
@@ -188,13 +206,18 @@ export class Server {
 export class World {
   server = new Server()
   blocked = false
+  /** The browser keeps rows, but no keys in them. */
+  keyless = false
   /** How long a message between tabs takes, milliseconds. */
   slowness = 0
   offline = false
   locks = lockManager()
   localStorage = storage(() => this.blocked)
   channels = new Map()
+  /** Sign-ins on their way. */
   rows = new Map()
+  /** Keys and what is bound to them. */
+  keys = new Map()
   errors = []
 
   /** A new tab at an address, not yet with the SDK in it. */
@@ -228,7 +251,7 @@ export class World {
       navigator: { locks: world.locks },
       sessionStorage: session,
       localStorage: world.localStorage,
-      indexedDB: indexedDatabase(world.rows, () => world.blocked),
+      indexedDB: indexedDatabase({ brama: world.rows, 'brama-dpop': world.keys }, () => world.blocked, () => world.keyless),
       IDBKeyRange: { upperBound: (upper) => ({ upper }) },
       BroadcastChannel: class {
         constructor(name) {

@@ -113,7 +113,7 @@ pub(super) const TABLE: &[(&str, &str, &str)] = &[
     ("B5304", "removing a signing key has to be confirmed", "add --yes if it has leaked; otherwise rotate"),
     (
         "B5305",
-        "the key's algorithm is switched off, so nothing could take its place",
-        "add it to tokens.signing_algorithms first",
+        "nothing could take the key's place: the next one was removed at the same moment",
+        "run the command again",
     ),
 ];

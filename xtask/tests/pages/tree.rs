@@ -1,42 +1,24 @@
-//! Which rule of which standard stands where, and which test names it: found by walking the tree, so that the page cannot
-//! say more than the code does.
+//! Where ids of rules stand in the tree: found by walking it, so that no page can say more than the code does.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-
-/// The rules, one per line: id, level, source, what, why it is not here.
-const ROWS: &str = include_str!("../../standards/rows.tsv");
-
-/// The parts of the list, in order: prefix and title.
-const PARTS: &[(&str, &str)] = &[
-    ("G", "Every endpoint"),
-    ("AZ", "Authorization endpoint"),
-    ("TE", "Token endpoint"),
-    ("TK", "Tokens, keys, algorithms"),
-    ("RS", "Resource servers: userinfo and the guard"),
-    ("EP", "Other endpoints: PAR, device, introspection, revocation, userinfo, metadata"),
-    ("RG", "Registration"),
-    ("LO", "Logout"),
-    ("BB", "Browser-based applications and the cookie endpoints"),
-    ("FA", "FAPI 2.0"),
-];
 
 /// Most names in a cell; a search for the id finds the rest.
 const SHOWN: usize = 4;
 
+/// Files whose comments name an id, and tests that carry it.
 #[derive(Default)]
-struct Places {
-    rooms: BTreeSet<String>,
-    tests: BTreeSet<String>,
+pub(crate) struct Places {
+    pub(crate) rooms: BTreeSet<String>,
+    pub(crate) tests: BTreeSet<String>,
 }
 
 /// Every id in a text, such as `AZ-24`; in names of tests also `az24` and `az_24`.
-fn ids(text: &str, in_names: bool) -> BTreeSet<String> {
+fn ids(prefixes: &[&str], text: &str, in_names: bool) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let bytes = text.as_bytes();
-    for (prefix, _) in PARTS {
+    for prefix in prefixes {
         let lower = prefix.to_lowercase();
         let wanted: &str = if in_names { &lower } else { prefix };
         for (at, _) in text.match_indices(wanted) {
@@ -88,7 +70,8 @@ fn test_name(line: &str, rust: bool) -> Option<&str> {
     rest.get(1..)?.split(quote).next()
 }
 
-fn walk(root: &Path) -> BTreeMap<String, Places> {
+/// All places of all ids with these prefixes. A test carries an id in its name, or in the doc comment above it.
+pub(crate) fn walk(root: &Path, prefixes: &[&str]) -> BTreeMap<String, Places> {
     let mut all = Vec::new();
     for folder in ["crates", "tests", "sdk", "fuzz"] {
         files(&root.join(folder), &mut all);
@@ -102,25 +85,32 @@ fn walk(root: &Path) -> BTreeMap<String, Places> {
         let room = !conformance
             && (shown.contains("/src/") || shown.starts_with("sdk/browser/"))
             && !shown.contains("/tests")
+            && !shown.contains("/test/")
             && !shown.contains("testkit")
             && !shown.ends_with("tests.rs");
         let mut in_tests = !room;
-        let mut attribute = false;
+        let (mut attribute, mut documented) = (false, BTreeSet::new());
         for line in text.lines() {
             let trimmed = line.trim_start();
             if trimmed.starts_with("mod tests") {
                 in_tests = true;
             }
             if let Some(name) = test_name(line, rust).filter(|_| in_tests || attribute) {
-                let found = if rust { ids(name, true) } else { ids(name, false) };
+                let mut found = ids(prefixes, name, rust);
+                found.append(&mut documented);
                 for id in found {
                     let file = shown.trim_start_matches("crates/").replace("/src/", "/");
                     places.entry(id).or_default().tests.insert(format!("{file}: {name}"));
                 }
             }
+            if trimmed.starts_with("//") {
+                documented.append(&mut ids(prefixes, trimmed, false));
+            } else if !trimmed.starts_with("#[") {
+                documented.clear();
+            }
             attribute = trimmed.starts_with("#[test]") || trimmed.starts_with("#[tokio::test");
             if !in_tests && (trimmed.starts_with("//") || trimmed.starts_with('*') || trimmed.contains(" // ")) {
-                for id in ids(trimmed, false) {
+                for id in ids(prefixes, trimmed, false) {
                     let file = shown.trim_start_matches("crates/").replace("/src/", "/");
                     places.entry(id).or_default().rooms.insert(file);
                 }
@@ -130,54 +120,12 @@ fn walk(root: &Path) -> BTreeMap<String, Places> {
     places
 }
 
-fn cell(names: &BTreeSet<String>) -> String {
+/// Some of the names, for a cell of a table.
+pub(crate) fn cell(names: &BTreeSet<String>) -> String {
     let mut shown: Vec<String> =
         names.iter().take(SHOWN).map(|name| format!("`{}`", name.replace('|', "\\|"))).collect();
     if names.len() > SHOWN {
         shown.push("…".to_owned());
     }
     if shown.is_empty() { "–".to_owned() } else { shown.join("<br>") }
-}
-
-/// The page, and what is missing: a rule that has to be here and has no room or no test.
-pub(crate) fn page(root: &Path) -> (String, Vec<String>) {
-    let places = walk(root);
-    let none = Places::default();
-    let mut missing = Vec::new();
-    let mut page = String::from(
-        "# Standards\n\
-        \n\
-        <!-- Generated by `cargo xtask generate` from `xtask/standards/rows.tsv` and the tree. -->\n\
-        \n\
-        Which rule of which standard stands in which room, and which tests fail without it. Levels: M the source demands it, S it\n\
-        recommends it, O it allows it, P our own policy where the source leaves a choice. Sources: `2.1` is the draft of OAuth 2.1, `BCP`\n\
-        RFC 9700, `Core`, `Disc` and `Reg` OpenID Connect Core, Discovery and Registration, `RPI` and `BCL` its two logouts, `BBA` OAuth\n\
-        for browser-based applications, a number alone an RFC. The id of a rule stands in the doc comment of its room and in the\n\
-        name of its tests: a search for it finds all of them.\n",
-    );
-    for (prefix, title) in PARTS {
-        _ = write!(
-            page,
-            "\n## {title}\n\n| rule | level | what | source | rooms | tests |\n| --- | --- | --- | --- | --- | --- |\n"
-        );
-        for row in ROWS.lines().filter(|line| !line.starts_with('#')) {
-            let mut cells = row.split('\t');
-            let mut next = || cells.next().unwrap_or_default();
-            let (id, level, source, what, why) = (next(), next(), next(), next(), next());
-            if id.split('-').next() != Some(*prefix) {
-                continue;
-            }
-            let found = places.get(id).unwrap_or(&none);
-            let (rooms, tests) = (cell(&found.rooms), cell(&found.tests));
-            if why.is_empty() {
-                if found.rooms.is_empty() || found.tests.is_empty() {
-                    missing.push(format!("{id} ({level}) {what}: rooms {rooms}, tests {tests}"));
-                }
-                _ = writeln!(page, "| {id} | {level} | {what} | {source} | {rooms} | {tests} |");
-            } else {
-                _ = writeln!(page, "| {id} | {level} | {what} | {source} | *{why}* | {tests} |");
-            }
-        }
-    }
-    (page, missing)
 }

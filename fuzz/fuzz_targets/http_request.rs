@@ -1,0 +1,4 @@
+//! See `http_request` in `brama_fuzz_targets::TARGETS`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| brama_fuzz_targets::run("http_request", data));
