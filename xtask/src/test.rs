@@ -29,7 +29,7 @@ pub(crate) enum Extent {
 
 /// Run all steps; stop at the first that fails.
 pub(crate) fn all(extent: Extent) -> Result<(), String> {
-    let ours = [Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Node];
+    let ours = [Need::Rustfmt, Need::Clippy, Need::Postgres, Need::Strace, Need::Nginx, Need::Node];
     let clients = [Need::Node, Need::Chromium, Need::Python, Need::Apache, Need::OidcAgent, Need::Postgres];
     tools::provide(&match extent {
         Extent::Quick => ours.to_vec(),

@@ -26,6 +26,8 @@ pub(crate) enum Need {
     Postgres,
     /// What records the file writes that power losses are made from.
     Strace,
+    /// A proxy to stand in front of the server.
+    Nginx,
     /// A browser and letters to draw with.
     Chromium,
     /// Python with its virtual environments, for a client library.
@@ -44,6 +46,7 @@ impl Need {
             Self::Node => "for the tests of the SDK and of the browser",
             Self::Postgres => "to run every test on the second database too",
             Self::Strace => "to record what reaches the disk, for the test of power losses",
+            Self::Nginx => "to see that the proxy of the guides and the server agree where a request ends",
             Self::Chromium => "to try the pages and the SDK in a real browser",
             Self::Python => "to sign in with a client library of Python",
             Self::Apache => "to sign in with mod_auth_openidc",
@@ -58,6 +61,7 @@ impl Need {
             Self::Node => node_major().is_some_and(|major| major >= NODE) && answers("npm", &["--version"]),
             Self::Postgres => postgres_programs().is_some(),
             Self::Strace => answers("strace", &["--version"]),
+            Self::Nginx => answers("nginx", &["-v"]) || answers("/usr/sbin/nginx", &["-v"]),
             Self::Chromium => chromium().is_some(),
             Self::Python => answers("python3", &["-c", "import ensurepip, venv"]),
             Self::Apache => {
@@ -78,6 +82,7 @@ impl Need {
             Self::Node => packages(&["nodejs", "npm", "ca-certificates"]),
             Self::Postgres => packages(&["postgresql"]),
             Self::Strace => packages(&["strace"]),
+            Self::Nginx => packages(&["nginx-light"]),
             Self::Chromium => packages(&["chromium", "fonts-dejavu-core"]),
             Self::Python => packages(&["python3", "python3-venv"]),
             Self::Apache => packages(&["apache2", "libapache2-mod-auth-openidc", "openssl"]),

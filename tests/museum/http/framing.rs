@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use brama_testkit::TestServer;
@@ -146,11 +147,15 @@ impl Nginx {
                    proxy_request_buffering off; proxy_set_header Host id.example.com; }} }} }}"
         );
         std::fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
-        let mut command = Command::new("nginx");
+        let installed = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"].into_iter().find(|path| Path::new(path).is_file());
+        let mut command = Command::new(installed.unwrap_or("nginx"));
         command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf"]).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        let nginx = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), _folder: folder };
+        let child = command.spawn().unwrap_or_else(|error| {
+            panic!("nginx is needed, and `cargo xtask test` installs it: apt-get install nginx-light ({error})")
+        });
+        let mut nginx = Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), _folder: folder };
         while tokio::net::TcpStream::connect(nginx.address).await.is_err() {
+            assert!(nginx.child.try_wait().unwrap().is_none(), "nginx does not start");
             tokio::task::yield_now().await;
         }
         nginx
@@ -167,7 +172,6 @@ impl Drop for Nginx {
 /// The same with the proxy of our guides in front, which keeps its connections to the server: after each of the corpus the
 /// next askers get their own answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs nginx"]
 async fn http_02_nginx_in_front_and_the_server_agree_where_a_request_ends() {
     let server = TestServer::start().await;
     let nginx = Nginx::before(server.listen().await).await;
