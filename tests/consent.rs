@@ -1,6 +1,7 @@
 //! `/consent`. AZ-20 to AZ-22, T1.
 
 use brama_protocol::client::{Client, ClientType};
+use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::resource::Resources;
 use brama_testkit::{Answer, Browser, RelyingParty, Reply, TestServer, html, seeds};
 
@@ -232,6 +233,36 @@ async fn az22_nothing_is_remembered_where_the_receiver_is_not_assured() {
     Browser::new(&server).sign_in_for(&cli).await;
     let user = seeds::user(&server, seeds::OLENA).await;
     assert!(server.store.find_consent(user.id, &seeds::CLI.parse().unwrap()).await.unwrap().is_empty());
+}
+
+/// CLIENT-05, RFC 8252 §8.6: what listens on this machine is anybody, be the app our own.
+#[tokio::test]
+async fn az22_an_app_of_ours_on_this_machine_gets_nothing_silently() {
+    let server = TestServer::start().await;
+    let loopback = "http://127.0.0.1/cb";
+    for (uri, silent) in [(loopback, false), ("com.example.app:/cb", false), ("https://tool.example.com/cb", true)] {
+        let uris = vec![RegisteredRedirectUri::parse(uri).unwrap()];
+        let tool = Client { redirect_uris: uris, first_party: true, ..seeds::client("tool", ClientType::Native) };
+        seeds::put_client(&server, tool).await;
+        let asked = [("client_id", "tool"), ("redirect_uri", uri), ("scope", "openid")];
+        let (demo, mut browser) = (RelyingParty::demo(), Browser::new(&server));
+        // Whoever signs in for it has seen its name.
+        let page = browser.authorize(&demo, &asked).await.page();
+        let form = html::form(page.text(), "/sign-in").unwrap();
+        let filled = [("username", seeds::OLENA), ("password", seeds::PASSWORD)];
+        let page = browser.submit(&form, &filled).await.page();
+        assert!(html::continuation(page.text()).is_some_and(|target| target.contains("code=")), "{uri}: {page}");
+        // Whoever is signed in is asked.
+        server.clock.advance_seconds(1);
+        let mut again = asked.to_vec();
+        again.push(("prompt", "none"));
+        let answer = Answer::parse(&browser.authorize(&demo, &again).await.outside());
+        assert_eq!(answer.get("error"), (!silent).then_some("consent_required"), "{uri}");
+        if !silent {
+            let page = browser.authorize(&demo, &asked).await.page();
+            assert!(html::form(page.text(), "/consent").is_some(), "{uri}: {page}");
+        }
+    }
 }
 
 /// OpenID Core §11: access that outlives the session takes consent of its own, of a web app of ours too.

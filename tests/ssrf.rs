@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use brama_flows::backchannel::Round;
-use brama_net::{Fetcher, Resolve, Settings};
+use brama_flows::outgoing::Outgoing as _;
+use brama_net::{Fetcher, Policy, Resolve, Settings};
 use brama_protocol::client::{BackchannelLogout, Client, ClientType};
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_store::logout_delivery::DeliveryState;
@@ -109,13 +110,22 @@ async fn ssrf03_lo12_a_logout_token_is_not_posted_into_the_network_of_the_server
     assert_eq!(sink.connections(), 0);
 }
 
+/// A server that may ask this machine: whoever is fetched would be reached, so that no connection means that nothing was
+/// tried. (With the policy of production the sink could not tell a server that does not fetch from one that is kept from it.)
 #[tokio::test]
 async fn ssrf01_a_request_uri_of_a_stranger_is_never_fetched() {
-    let (server, sink) = server_and_sink().await;
+    let sink = Sink::start().await;
+    let policy = Policy { loopback: true, ..Policy::default() };
+    let settings = Settings { policy, ca_file: None };
+    let fetcher = Arc::new(Fetcher::resolving(settings, Arc::new(Everywhere(sink.address))).unwrap());
+    // It would be reached; what it says is no answer.
+    assert!(fetcher.get_json(&format!("http://{}/request", sink.address), 1000).await.is_err());
+    assert_eq!(sink.connections(), 1);
+    let server = TestServer::with(|options| options.outgoing = Some(Way(fetcher))).await;
     let shop = RelyingParty::shop();
     for uri in [format!("http://{}/request", sink.address), "https://shop.example.net/request.jwt".to_owned()] {
         let landing = Browser::new(&server).authorize(&shop, &[("request_uri", &uri)]).await;
         assert!(!format!("{landing:?}").contains("code="), "{landing:?}");
+        assert_eq!(sink.connections(), 1, "{uri}");
     }
-    assert_eq!(sink.connections(), 0);
 }

@@ -247,5 +247,14 @@ async fn host_04_a_flow_of_one_issuer_is_none_at_another() {
     let _ = theirs.get("/userinfo").bearer(&tokens.access).send().await.expect(401);
     let code = Browser::new(&ours).sign_in_for(&shop).await;
     let _ = shop.redeem(&theirs, code.code()).await.expect_error(400, "invalid_grant");
-    let _ = shop.refresh(&theirs, &tokens.refresh).await;
+    let _ = shop.refresh(&theirs, &tokens.refresh).await.expect_error(400, "invalid_grant");
+    let ask = async |server: &TestServer| {
+        let call = server.post("/oauth2/introspect").basic(seeds::SHOP, &seeds::secret(seeds::SHOP));
+        call.form(&[("token", &tokens.refresh)]).send().await.expect(200).json()
+    };
+    assert_eq!(ask(&theirs).await, serde_json::json!({ "active": false }));
+    // And still all at their own.
+    assert_eq!(ask(&ours).await["active"], true);
+    let _ = shop.redeem(&ours, code.code()).await.expect(200);
+    let _ = shop.refresh(&ours, &tokens.refresh).await.expect(200);
 }

@@ -4,8 +4,9 @@ mod framing;
 
 use brama_http::routes::{Access, Cors, Csrf, Speech};
 use brama_protocol::client::GrantType;
-use brama_testkit::{Browser, RelyingParty, TestServer, seeds};
+use brama_testkit::{Browser, RelyingParty, Reply, TestServer, seeds};
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::addresses::guess;
 use crate::routes::cases;
@@ -81,6 +82,50 @@ async fn http_01_only_listed_origins_as_they_are_written_may_read() {
     }
 }
 
+/// Answers may be read from the origins of every client, since nobody knows for which client a preflight is; what they say
+/// is about the clients that list the origin. One that only another client lists gets nothing of this one. BB-12.
+#[tokio::test]
+async fn http_01_an_origin_of_another_client_gets_nothing_of_this_one() {
+    let server = TestServer::with(|options| options.unlimited_addresses()).await;
+    let mut browser = logged_in(&server).await;
+    let refresh = browser.jar.get(DEMO_RT).unwrap().to_owned();
+    let jar = format!("{SESSION}={}; {DEMO_RT}={refresh}", browser.jar.get(SESSION).unwrap());
+    let listed = [
+        (seeds::ADMIN_ORIGIN, "same-site"),
+        (seeds::PARTNER_ORIGIN, "same-site"),
+        (seeds::FOREIGN_ORIGIN, "cross-site"),
+    ];
+    let login = json!({ "username": seeds::OLENA, "password": seeds::PASSWORD, "client_id": seeds::DEMO });
+    let chosen = json!({ "client_id": seeds::DEMO });
+    let mut seen = 0;
+    for case in cases(&server).await {
+        // Signing out by any of our apps is for all of them: `tests/api_auth/several_apps.rs`.
+        if case.row.csrf != Csrf::CookieEndpoint || case.path.ends_with("/logout") {
+            continue;
+        }
+        for (origin, site) in listed {
+            let bodies: &[&Value] = if case.row.method == "POST" { &[&login, &chosen] } else { &[] };
+            let mut calls = vec![case.empty(&server)];
+            calls.extend(bodies.iter().map(|body| case.call(&server).json(body)));
+            for call in calls {
+                let reply = call.script(origin, site).cookie(&jar).send().await;
+                seen += 1;
+                assert!(reply.status.is_client_error(), "{} {origin}: {reply}", case.name());
+                assert!(!reply.text().contains("access_token"), "{} {origin}: {reply}", case.name());
+                let cookies = [reply.cookie_value(DEMO_RT), reply.cookie_value(SESSION)];
+                assert!(
+                    cookies.iter().all(|value| value.as_deref().unwrap_or_default().is_empty()),
+                    "{origin}: {reply}"
+                );
+            }
+        }
+    }
+    assert!(seen >= 20, "{seen}");
+    // Nothing of it has touched the app's own.
+    let reply = browser.post_json(seeds::APP_ORIGIN, "/api/auth/refresh", None).await.expect(200);
+    assert!(reply.cookie_value(DEMO_RT).is_some_and(|value| value != refresh), "{reply}");
+}
+
 /// A header in another spelling said who is there. No header does here: every route that wants somebody, each spelling.
 #[tokio::test]
 async fn http_03_no_header_says_who_somebody_is() {
@@ -135,6 +180,17 @@ async fn http_03_an_underscore_is_no_hyphen() {
     }
 }
 
+/// What an answer says, but for what is new in each: handles and signed tokens.
+fn said(reply: &Reply) -> (u16, Value) {
+    let mut json = if reply.body.is_empty() { Value::Null } else { reply.json() };
+    for name in ["access_token", "id_token", "refresh_token", "request_uri"] {
+        if let Some(value) = json.get_mut(name) {
+            *value = json!("…");
+        }
+    }
+    (reply.status.as_u16(), json)
+}
+
 /// Parameters of the query counted. Every endpoint that takes a form of a client, every grant: what works in the body is
 /// nothing in the query.
 #[tokio::test]
@@ -178,13 +234,27 @@ async fn http_04_parameters_in_the_query_are_not_read() {
             let without = server.post(&case.path).form(&rest).send().await;
             let target = format!("{}?{}", case.path, query(&[(name.clone(), value.clone())]));
             let beside = server.post(&target).form(&rest).send().await;
-            if without.status.is_client_error() {
-                assert_eq!((beside.status, beside.text()), (without.status, without.text()), "{} {name}", case.name());
-            }
+            assert_eq!(said(&beside), said(&without), "{} {name}", case.name());
         }
+        // All of it in the body, and beside it a query that says the same again, or otherwise: the query is not read, so
+        // nothing of it comes twice and nothing of it counts. TE-1.
         let in_body: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
         let works = server.post(&case.path).form(&in_body).send().await;
-        assert!(!works.text().contains("invalid_client"), "{}: {works}", case.name());
+        // The shop may not begin the device grant, and is told so: it is known.
+        let refused = case.path == "/oauth2/device_authorization" && works.member("error") == "unauthorized_client";
+        assert!(works.status.is_success() || refused, "{}: {works}", case.name());
+        let otherwise: Vec<(String, String)> = fields
+            .iter()
+            .map(|(name, value)| {
+                let grant = GrantType::ClientCredentials.as_str();
+                let other = if name == "grant_type" { grant.to_owned() } else { format!("x{value}") };
+                (name.clone(), other)
+            })
+            .collect();
+        for more in [&fields, &otherwise] {
+            let beside = server.post(&format!("{}?{}", case.path, query(more))).form(&in_body).send().await;
+            assert_eq!(said(&beside), said(&works), "{} {more:?}", case.name());
+        }
     }
     assert!(seen >= 5, "{seen}");
     for grant in GrantType::ALL {

@@ -1,5 +1,6 @@
 //! Class JOSE, at every place where the server reads a JWT. The longer tables of single tokens are in `crates/jose/tests`.
 
+mod claims;
 mod stage;
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
@@ -120,6 +121,10 @@ async fn jose_04_a_claim_of_another_type_is_not_absent_anywhere() {
                 forged.push(right.saying(claim, raw));
             }
             forged.push(right.saying(claim, if time { "\"9999999999\"" } else { "1.5" }));
+            if time {
+                // The right time, as text.
+                forged.push(right.saying(claim, &format!("\"{}\"", right.claims.get(claim).unwrap_or(&json!(1)))));
+            }
             // Named twice, with the same value: two readers may take two of them.
             let value = right.claims.get(claim).unwrap_or(&json!(1)).to_string();
             for again in [(*claim).to_owned(), format!("\\u{:04x}{}", claim.as_bytes()[0], &claim[1..])] {
@@ -182,7 +187,8 @@ async fn jose_06_a_critical_extension_is_refused_everywhere() {
     .await;
 }
 
-/// A signature of zeros fitted every message. The vectors of Wycheproof are in `crates/jose/tests`.
+/// A signature of zeros fitted every message. The vectors of Wycheproof for JSON Web formats are in
+/// `crates/jose/tests/wycheproof.rs`, which says which others are not there.
 #[tokio::test]
 async fn jose_07_trivial_signatures_fit_nothing() {
     // The order of P-256, FIPS 186-4 §D.1.2.3.

@@ -4,32 +4,42 @@ use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::marker::PhantomData;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use brama_flows::csrf::CsrfKey;
+use brama_flows::dpop::Proofs;
 use brama_flows::keys::{MasterKey, Sealer};
-use brama_http::routes::{Cache, Cors};
+use brama_http::routes::{Access, Cache, Cors, Csrf};
 use brama_jose::{Algorithm, SigningKey, Typ};
+use brama_protocol::authorize::request::{AuthorizationRequest, Channel, Policy, validate};
+use brama_protocol::client::{Client, ClientType};
 use brama_protocol::dpop::{NonceKey, NoncePurpose};
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::id::GrantId;
+use brama_protocol::oidc::logout::LogoutRequest;
+use brama_protocol::par::{self, PushedResponse};
 use brama_protocol::parameters::Parameters;
 use brama_protocol::password::Password;
 use brama_protocol::pkce::{Challenge, Verifier};
+use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_protocol::refresh_token::{RefreshToken, RefreshTokenKey};
 use brama_protocol::registration::policy::Mode;
-use brama_protocol::token::request::Credentials;
+use brama_protocol::token::request::{Credentials, Grant};
+use brama_protocol::token::response::TokenResponse;
 use brama_store::user::SealedPasswordHash;
-use brama_testkit::{RelyingParty, Storage, TestServer, logs, rows, seeds};
+use brama_testkit::{Browser, RelyingParty, Storage, TestServer, logs, rows, seeds};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::device_page::Tv;
+use crate::oauth2::backchannel_logout;
 use crate::oauth2::dpop::{Prover, ask, bound, refresh_fields};
 use crate::oauth2::par::pushed;
 use crate::oauth2::register;
 use crate::oauth2::signer::{self, Signer};
 use crate::routes::cases;
 use crate::secrets::{contains, secret_part, spellings};
-use crate::support::logged_in;
+use crate::support::{DEMO_RT, SESSION, TX, logged_in, signed_in_to};
 
 /// What a type cannot do, told by the compiler: types that can have the constants of their own, which say no.
 pub(super) struct Asked<T>(PhantomData<T>);
@@ -86,6 +96,20 @@ const _: () = {
     assert!(Asked::<Sealer>::NO_DEBUG && Asked::<CsrfKey>::NO_DEBUG && Asked::<RefreshTokenKey>::NO_DEBUG);
 };
 
+/// An authorization request with these parameters beside those that it needs.
+fn asked(more: &str) -> AuthorizationRequest {
+    let client = Client {
+        redirect_uris: vec![RegisteredRedirectUri::parse(seeds::SHOP_REDIRECT).unwrap()],
+        ..seeds::client("shop", ClientType::Web)
+    };
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(RelyingParty::shop().parameters(&[]))
+        .finish();
+    let parameters = Parameters::parse(format!("{query}&{more}").as_bytes()).unwrap();
+    let policy = Policy { default_audience: "https://id.example.com/api", require_pushed: false };
+    validate(&parameters, &client, policy, Channel::Front).unwrap()
+}
+
 /// `{:?}` of what holds a secret printed it. `Display` and `Serialize` have none of them: see above.
 #[test]
 fn leak_01_the_debug_form_of_a_secret_does_not_show_it() {
@@ -98,6 +122,23 @@ fn leak_01_the_debug_form_of_a_secret_does_not_show_it() {
     let jwt = signing.sign(Typ::AccessToken, &json!({ "canary": password })).unwrap();
     let form = format!("client_id=shop&client_secret={}&code_verifier={verifier}", handle().to_wire());
     let parameters = Parameters::parse(form.as_bytes()).unwrap();
+    let proofs = Proofs { headers: vec![jwt.as_bytes()], method: "POST", path: "/oauth2/token" };
+    let tokens = TokenResponse {
+        access_token: &jwt,
+        token_type: "Bearer",
+        expires_in: 900,
+        scope: "openid",
+        refresh_token: Some(token.as_str()),
+        id_token: Some(&jwt),
+    };
+    let hints = format!("client_id=shop&id_token_hint={jwt}&logout_hint=kalyna%20canary%20hint");
+    let hints = Parameters::parse(hints.as_bytes()).unwrap();
+    let refresh = format!("grant_type=refresh_token&refresh_token={}", token.as_str());
+    let device = format!("grant_type=urn:ietf:params:oauth:grant-type:device_code&device_code={}", handle().to_wire());
+    let code = format!("grant_type=authorization_code&code={}&code_verifier={verifier}", handle().to_wire());
+    let grant = |form: &str| Grant::parse(&Parameters::parse(form.as_bytes()).unwrap()).unwrap();
+    let pushed = Handle::<kind::PushedRequest>::from_random(bytes);
+    let pushed = PushedResponse { request_uri: par::request_uri(&pushed), expires_in: 60 };
     let verifying = brama_jose::VerifyingKey::new(signing.public()).unwrap();
     let verified = brama_jose::parse(&jwt).unwrap().verify(&verifying, Typ::AccessToken).unwrap();
     let shown = [
@@ -114,6 +155,12 @@ fn leak_01_the_debug_form_of_a_secret_does_not_show_it() {
         format!("{parameters:?} {parameters:#?}"),
         format!("{:?}", Credentials::parse(&[], &parameters).unwrap()),
         format!("{:?} {verified:?}", brama_jose::parse(&jwt).unwrap()),
+        format!("{proofs:?} {proofs:#?}"),
+        format!("{tokens:?} {tokens:#?}"),
+        format!("{pushed:?} {pushed:#?}"),
+        format!("{:?}", LogoutRequest::parse(&hints).unwrap()),
+        format!("{:?}", asked(&format!("id_token_hint={jwt}&login_hint=kalyna%20canary%20hint"))),
+        format!("{:#?} {:?} {:?}", grant(&refresh), grant(&device), grant(&code)),
     ]
     .join("\n");
     let list = format!("{bytes:?}");
@@ -123,7 +170,10 @@ fn leak_01_the_debug_form_of_a_secret_does_not_show_it() {
         password.to_owned(),
         verifier.to_owned(),
         String::from_utf8_lossy(signing.to_pkcs8()).into_owned(),
-        jwt,
+        jwt.clone(),
+        "kalyna canary hint".to_owned(),
+        // As bytes, in a list.
+        jwt.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", "),
         list.trim_matches(['[', ']']).to_owned(),
     ];
     for secret in &secrets {
@@ -132,7 +182,8 @@ fn leak_01_the_debug_form_of_a_secret_does_not_show_it() {
 }
 
 /// Tokens were written to the log. The sign-ins of a browser and of an app, good and bad, are in `tests/secrets.rs`; here
-/// is everything else that carries a secret: pushed requests, assertions, proofs, devices, registration.
+/// is everything else that carries a secret: pushed requests, assertions, proofs, devices, registration, logout tokens, and the
+/// keys themselves.
 #[tokio::test]
 async fn leak_02_no_other_secret_is_stored_or_logged() {
     let logs = logs::capture();
@@ -190,6 +241,22 @@ async fn leak_02_no_other_secret_is_stored_or_logged() {
             call.form(&[("token", &token)]).send().await;
         }
     }
+    // What apps are told at the end of a session.
+    let told = backchannel_logout::listener(&server, "told", |_| {}).await;
+    let mut browser = Browser::new(&server);
+    secrets.push(("ID token", secret_part(&backchannel_logout::sign_in(&mut browser, &server, &told).await.id)));
+    backchannel_logout::sign_out(&mut browser).await;
+    server.tell_apps().await;
+    let posted = server.world.posted();
+    assert!(!posted.is_empty(), "no app is told");
+    secrets.extend(posted.iter().map(|(_, form)| ("logout token", secret_part(form))));
+    // Keys: what signs tokens (the last 32 bytes of its PKCS#8 are the scalar and the public point), and what seals it.
+    let catalog = server.deployment.catalog.get();
+    let signing = catalog.keyring.for_access_tokens(server.ctx().now).unwrap();
+    secrets.push(("signing key", URL_SAFE_NO_PAD.encode(&signing.to_pkcs8()[36..68])));
+    secrets.push(("master key", URL_SAFE_NO_PAD.encode(brama_testkit::MASTER)));
+    secrets.push(("master key as text", String::from_utf8(brama_testkit::MASTER.to_vec()).unwrap()));
+    assert!(secrets.len() >= 14);
     let (stored, logged) = (rows::everything(&server), logs.text());
     assert!(
         contains(&stored, b"canary-nonce-5f1e") && logged.contains("/oauth2/device_authorization"),
@@ -206,6 +273,76 @@ async fn leak_02_no_other_secret_is_stored_or_logged() {
     for code in [tv.user_code.as_bytes(), shown.as_bytes()] {
         assert!(!contains(&stored, code) && !contains(logged.as_bytes(), code), "the code that a person types");
     }
+}
+
+/// Parameters that carry a secret, here or elsewhere.
+const SECRET_PARAMETERS: &[&str] = &[
+    "password",
+    "client_secret",
+    "client_assertion",
+    "assertion",
+    "code",
+    "code_verifier",
+    "refresh_token",
+    "access_token",
+    "token",
+    "id_token_hint",
+    "device_code",
+    "user_code",
+    "csrf",
+    "request",
+    "request_uri",
+    "subject_token",
+    "actor_token",
+    "registration_access_token",
+];
+
+/// The same for what is sent where it means nothing, or is refused: a canary in every parameter, header and cookie of every
+/// route, each of them another.
+#[tokio::test]
+async fn leak_02_whatever_is_sent_is_neither_stored_nor_logged() {
+    let logs = logs::capture();
+    let server = TestServer::with(|options| {
+        options.storage = Storage::Disk;
+        options.unlimited_addresses();
+        options.settings.registration.policy.mode = Mode::Token;
+    })
+    .await;
+    let mut sent = 0;
+    let mut canary = || {
+        sent += 1;
+        // As long as a handle.
+        format!("leak02canary{sent:031}")
+    };
+    let mut pairs_sent = Vec::new();
+    for case in cases(&server).await {
+        let fields: Vec<(&str, String)> = SECRET_PARAMETERS.iter().map(|name| (*name, canary())).collect();
+        let pairs: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let json: serde_json::Map<String, serde_json::Value> =
+            fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let basic = STANDARD.encode(format!("shop:{}", canary()));
+        pairs_sent.push(basic.clone());
+        let authorizations =
+            [format!("Bearer {}", canary()), format!("DPoP {}", canary()), format!("Basic {basic}"), canary()];
+        for authorization in &authorizations {
+            let cookie = format!("{SESSION}={}; {DEMO_RT}=brt_{}; {TX}={}", canary(), canary(), canary());
+            let as_json =
+                matches!(case.row.csrf, Csrf::CookieEndpoint) || case.row.path.starts_with("/oauth2/register");
+            let call = match case.row.method {
+                "GET" | "DELETE" => case.call(&server),
+                _ if as_json => case.call(&server).json(&json.clone().into()),
+                _ => case.call(&server).form(&pairs),
+            };
+            let call = call.header("authorization", authorization).header("dpop", &canary()).cookie(&cookie);
+            call.header("referer", &canary()).header("x-request-id", &canary()).send().await;
+        }
+    }
+    let (stored, logged) = (rows::everything(&server), logs.text());
+    assert!(sent >= 100 && logged.contains("/oauth2/token"), "{sent}");
+    assert!(!contains(&stored, b"leak02canary"), "in the database");
+    let leaked = logged.lines().find(|line| line.contains("leak02canary"));
+    assert_eq!(leaked, None);
+    assert!(pairs_sent.iter().all(|pair| !logged.contains(pair)), "in base64");
 }
 
 /// The access log had the query. Every route, and addresses that do not exist.
@@ -256,12 +393,17 @@ async fn leak_03_no_query_and_no_path_of_strangers_is_logged() {
 #[tokio::test]
 async fn leak_05_nothing_that_depends_on_who_asks_may_be_kept() {
     let server = TestServer::with(|options| options.unlimited_addresses()).await;
+    let access = signed_in_to(&server, &RelyingParty::shop()).await.access;
+    let mut opened = 0;
     for case in cases(&server).await {
+        let token = (case.row.access == Access::Token).then(|| format!("Bearer {access}"));
         let browser = logged_in(&server).await;
         let names = browser.jar.names();
         let jar: Vec<String> = names.iter().map(|name| format!("{name}={}", browser.jar.get(name).unwrap())).collect();
         for origin in [None, Some(server.issuer()), Some(seeds::APP_ORIGIN)] {
-            let reply = case.empty(&server).cookie(&jar.join("; ")).maybe("origin", origin).send().await;
+            let call = case.empty(&server).cookie(&jar.join("; ")).maybe("origin", origin);
+            let reply = call.maybe("authorization", token.as_deref()).send().await;
+            opened += usize::from(token.is_some() && reply.status.is_success());
             let kept = reply.header("cache-control") != Some("no-store");
             assert_eq!(kept, case.row.cache != Cache::NoStore && reply.status.is_success(), "{}: {reply}", case.name());
             assert!(!kept || reply.set_cookies().is_empty(), "{}: {reply}", case.name());
@@ -275,4 +417,5 @@ async fn leak_05_nothing_that_depends_on_who_asks_may_be_kept() {
             }
         }
     }
+    assert!(opened >= 9, "a person's data were told {opened} times");
 }

@@ -74,6 +74,15 @@ const NAMES: &[&[&str]] = &[
     &["state", "client_id"],
 ];
 
+/// A server whose answers nobody else looks at: what leads elsewhere is seen here.
+async fn unwatched() -> TestServer {
+    TestServer::with(|options| {
+        options.unlimited_addresses();
+        options.strays_are_seen = false;
+    })
+    .await
+}
+
 /// Wherever an answer leads by itself, at the press of a button or of a link: to this server.
 fn assert_stays(server: &TestServer, reply: &Reply, why: &str) {
     let issuer = Url::parse(server.issuer()).unwrap();
@@ -98,7 +107,7 @@ fn assert_stays(server: &TestServer, reply: &Reply, why: &str) {
 /// Paths that begin with two slashes passed for local ones: in no route is there a parameter for one.
 #[tokio::test]
 async fn openredir_01_no_route_goes_where_a_parameter_says() {
-    let server = TestServer::with(|options| options.unlimited_addresses()).await;
+    let server = unwatched().await;
     let mut browser = Browser::new(&server);
     let answer = browser.sign_in_for(&RelyingParty::shop()).await;
     let tokens = Tokens::of(&RelyingParty::shop().redeem(&server, answer.code()).await);
@@ -136,7 +145,7 @@ async fn openredir_01_no_route_goes_where_a_parameter_says() {
 /// A path that was kept for after the sign-in left the site: what is kept here is an id.
 #[tokio::test]
 async fn openredir_02_after_a_sign_in_comes_a_page_of_ours() {
-    let server = TestServer::with(|options| options.unlimited_addresses()).await;
+    let server = unwatched().await;
     for value in EVIL {
         for name in ["tx", "return_to"] {
             for given in [(*value).to_owned(), format!("device{value}"), format!("device.{value}")] {
@@ -166,7 +175,7 @@ async fn openredir_02_after_a_sign_in_comes_a_page_of_ours() {
 /// With `prompt=none` errors went to an address that nobody had checked.
 #[tokio::test]
 async fn openredir_03_errors_before_the_address_is_known_are_shown_here() {
-    let server = TestServer::start().await;
+    let server = unwatched().await;
     let shop = RelyingParty::shop();
     assert!(CAUSES.len() >= 12);
     let mut customer = Browser::new(&server);
@@ -191,65 +200,116 @@ async fn openredir_03_errors_before_the_address_is_known_are_shown_here() {
     }
 }
 
-/// A check of addresses read them otherwise than browsers do. Ours reads nothing: what passes is the registered text, and a
-/// browser's parser finds the registered origin in it.
+/// Registered addresses of an app, the last three of which it may use with any port.
+const REGISTERED: [&str; 4] =
+    ["https://app.example/cb", "http://127.0.0.1/cb", "http://[::1]:80/cb", "http://localhost/cb"];
+
+/// What strange addresses are made of.
+const PIECES: &[&str] = &[
+    "/",
+    "//",
+    "\\",
+    ":",
+    "@",
+    ".",
+    "..",
+    "?",
+    "#",
+    "%2f",
+    "%5c",
+    "\t",
+    "\n",
+    " ",
+    "evil.test",
+    "127.0.0.1",
+    "[::1]",
+    "localhost",
+    "app.example",
+    "https://",
+    "http://",
+    "https:",
+    "javascript:",
+    "80",
+    "8080",
+    "/cb",
+    "x",
+    "\0",
+    "。",
+];
+
+/// Any text of pieces and characters.
+fn anything() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(PIECES.to_vec()).prop_map(ToOwned::to_owned);
+    let whole = prop::sample::select(REGISTERED.to_vec()).prop_map(ToOwned::to_owned);
+    let part = prop_oneof![6 => piece, 1 => whole, 1 => any::<char>().prop_map(String::from)];
+    prop::collection::vec(part, 1..8).prop_map(|parts| parts.concat())
+}
+
+/// Scheme, host, port and path of a registered address, each as it is or nearly.
+fn nearly_registered() -> impl Strategy<Value = String> {
+    let authority_end = |text: &str| text.rfind("/cb").unwrap();
+    let port = prop_oneof![
+        4 => any::<u16>().prop_map(|port| format!(":{port}")),
+        2 => Just(String::new()),
+        1 => (65_536u32..200_000).prop_map(|port| format!(":{port}")),
+        2 => prop::sample::select(PIECES.to_vec()).prop_map(|piece| format!(":80{piece}")),
+        2 => prop::sample::select(PIECES.to_vec()).prop_map(|piece| format!(":{piece}evil.test")),
+        1 => prop::sample::select(vec![":", ":80@evil.test", "@evil.test", ".evil.test", ":+80", ":-1", ":8o"])
+            .prop_map(ToOwned::to_owned),
+    ];
+    let whole = (prop::sample::select(REGISTERED.to_vec()), port).prop_map(move |(registered, port)| {
+        let (authority, path) = registered.split_at(authority_end(registered));
+        let host = authority.strip_suffix(":80").unwrap_or(authority);
+        format!("{host}{port}{path}")
+    });
+    // Often as it is; else one character in another case, as another one, left out, or with a piece before it.
+    (whole, 0..10u8, any::<prop::sample::Index>(), prop::sample::select(PIECES.to_vec())).prop_map(
+        |(whole, change, at, piece)| {
+            let characters: Vec<char> = whole.chars().collect();
+            let at = at.index(characters.len());
+            let (before, after) = characters.split_at(at);
+            let rest: String = after[1..].iter().collect();
+            let before: String = before.iter().collect();
+            match change {
+                0 | 1 => format!("{before}{}{rest}", after[0].to_ascii_uppercase()),
+                2 => format!("{before}x{rest}"),
+                3 if before.contains('.') => before.replacen('.', "x", 1) + &after.iter().collect::<String>(),
+                4 => format!("{before}{rest}"),
+                5 => format!("{before}{piece}{}{rest}", after[0]),
+                _ => whole,
+            }
+        },
+    )
+}
+
+/// A check of addresses read them otherwise than browsers do. Ours reads nothing: what passes is the registered text, but for the
+/// port of this machine, and a browser's parser finds the registered origin in it.
 #[test]
 fn openredir_04_whatever_passes_is_the_registered_origin_to_a_browser() {
-    let pieces = [
-        "/",
-        "//",
-        "\\",
-        ":",
-        "@",
-        ".",
-        "..",
-        "?",
-        "#",
-        "%2f",
-        "%5c",
-        "\t",
-        "\n",
-        " ",
-        "evil.test",
-        "127.0.0.1",
-        "[::1]",
-        "localhost",
-        "app.example",
-        "https://",
-        "http://",
-        "https:",
-        "javascript:",
-        "80",
-        "8080",
-        "/cb",
-        "x",
-        "\0",
-        "。",
-    ];
-    let registered = ["https://app.example/cb", "http://127.0.0.1/cb", "http://[::1]:80/cb", "http://localhost/cb"];
-    let parsed = registered.map(|uri| RegisteredRedirectUri::parse(uri).unwrap());
-    let piece = prop::sample::select(pieces.to_vec()).prop_map(ToOwned::to_owned);
-    let whole = prop::sample::select(registered.to_vec()).prop_map(ToOwned::to_owned);
-    let text =
-        prop::collection::vec(prop_oneof![6 => piece, 1 => whole, 1 => any::<char>().prop_map(String::from)], 1..8);
-    let mut runner = TestRunner::new(Config { cases: 10_000, failure_persistence: None, ..Config::default() });
-    let outcome = runner.run(&text, |pieces| {
-        let text = pieces.concat();
+    let parsed = REGISTERED.map(|uri| RegisteredRedirectUri::parse(uri).unwrap());
+    let text = prop_oneof![anything(), nearly_registered()];
+    let mut runner = TestRunner::new(Config { cases: 20_000, failure_persistence: None, ..Config::default() });
+    let other_port = std::cell::Cell::new(0);
+    let outcome = runner.run(&text, |text| {
         for client_type in super::redir::TYPES {
-            if MatchedRedirectUri::find(Some(&text), &parsed, client_type, false).is_ok() {
-                let url = Url::parse(&text).unwrap();
-                let host = url.host_str().unwrap();
-                let loopback = ["127.0.0.1", "[::1]", "localhost"].contains(&host) && url.scheme() == "http";
-                prop_assert!(loopback || url.origin().ascii_serialization() == "https://app.example", "{}", text);
-                prop_assert!(url.username().is_empty() && url.path() == "/cb" && url.query().is_none(), "{}", text);
-                prop_assert!(
-                    host != "localhost" || client_type == ClientType::Native || text == registered[3],
-                    "{}",
-                    text
-                );
+            if MatchedRedirectUri::find(Some(&text), &parsed, client_type, false).is_err() {
+                continue;
             }
+            if REGISTERED.contains(&text.as_str()) {
+                continue;
+            }
+            // Nothing but the port is another one, and only of this machine.
+            let url = Url::parse(&text).map_err(|error| TestCaseError::fail(format!("{text}: {error}")))?;
+            let (host, path) = (url.host_str().unwrap_or_default(), (url.path(), url.query(), url.fragment()));
+            prop_assert!(url.scheme() == "http" && ["127.0.0.1", "[::1]", "localhost"].contains(&host), "{}", text);
+            prop_assert!(host != "localhost" || client_type == ClientType::Native, "{}", text);
+            prop_assert!(url.username().is_empty() && url.password().is_none(), "{}", text);
+            prop_assert_eq!(path, ("/cb", None, None), "{}", text);
+            prop_assert!(text.starts_with(&format!("http://{host}")) && text.ends_with("/cb"), "{}", text);
+            other_port.set(other_port.get() + 1);
         }
         Ok(())
     });
     outcome.unwrap();
+    assert!(other_port.get() >= 1000, "{} addresses with another port passed", other_port.get());
 }

@@ -67,31 +67,27 @@ async fn on_disk() -> TestServer {
     TestServer::with(|options| options.storage = Storage::Disk).await
 }
 
+/// Another host behind what looks like [`APP`].
+const USER_NAMES: &[&str] = &[
+    "https://app.example@evil.test/cb",
+    "https://app.example:x@evil.test/cb",
+    "https://evil.test#@app.example/cb",
+    "https://app.example%40evil.test/cb",
+    "https://app.example:443@evil.test/cb",
+    "https://@app.example/cb",
+    "https://app.example@app.example/cb",
+];
+
 /// The user name before the `@` was taken for the host.
 #[tokio::test]
 async fn redir_01_a_user_name_is_no_host() {
     let server = on_disk().await;
     let app = registered(&server, "app", ClientType::Web, &[APP]).await;
-    let uris = [
-        "https://app.example@evil.test/cb",
-        "https://app.example:x@evil.test/cb",
-        "https://evil.test#@app.example/cb",
-        "https://app.example%40evil.test/cb",
-        "https://app.example:443@evil.test/cb",
-        "https://@app.example/cb",
-        "https://app.example@app.example/cb",
-    ];
-    assert_refused(&server, &app, &uris).await;
+    assert_refused(&server, &app, USER_NAMES).await;
 }
 
-/// `http://localhost:80@evil.test` passed for a loopback address with another port.
-#[tokio::test]
-async fn redir_02_of_a_loopback_address_the_port_may_differ_and_nothing_else() {
-    let server = on_disk().await;
-    let bases = ["127.0.0.1", "localhost"];
-    let uris = bases.map(|host| format!("http://{host}/cb"));
-    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
-    let app = registered(&server, "cli-2", ClientType::Native, &uris).await;
+/// What is neither `http://<base>/cb` nor that with another port, though somebody somewhere took it for one.
+fn loopback_mutants(bases: &[&str]) -> BTreeSet<String> {
     let mut mutants: BTreeSet<String> = BTreeSet::new();
     for host in bases {
         for authority in [
@@ -158,6 +154,18 @@ async fn redir_02_of_a_loopback_address_the_port_may_differ_and_nothing_else() {
     ] {
         mutants.insert(format!("http://{host}/cb"));
     }
+    mutants
+}
+
+/// `http://localhost:80@evil.test` passed for a loopback address with another port.
+#[tokio::test]
+async fn redir_02_of_a_loopback_address_the_port_may_differ_and_nothing_else() {
+    let server = on_disk().await;
+    let bases = ["127.0.0.1", "localhost"];
+    let uris = bases.map(|host| format!("http://{host}/cb"));
+    let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
+    let app = registered(&server, "cli-2", ClientType::Native, &uris).await;
+    let mutants = loopback_mutants(&bases);
     let mutants: Vec<&str> = mutants.iter().map(String::as_str).collect();
     assert!(mutants.len() >= 80);
     assert_refused(&server, &app, &mutants).await;
@@ -167,37 +175,39 @@ async fn redir_02_of_a_loopback_address_the_port_may_differ_and_nothing_else() {
     }
 }
 
+/// Addresses in which [`APP`], or its host, occurs.
+const CONTAINING: &[&str] = &[
+    "https://app.example.evil.test/cb",
+    "https://evil.test/?https://app.example/cb",
+    "https://evil.test/https://app.example/cb",
+    "https://evil.test#https://app.example/cb",
+    "https://evilapp.example/cb",
+    "https://sub.app.example/cb",
+    "https://app.example/cb.evil",
+    "https://app.example/cbevil",
+    "https://app.example./cb",
+    "https://app.example/cb.",
+    "https://app.example/cb ",
+    " https://app.example/cb",
+    "https://app.example/cb\t",
+    "https://app.example/\tcb",
+    "https://app.example/cb\0",
+    "https://app.example\0.evil.test/cb",
+    "https://app.example/cb\r\nlocation: https://evil.test",
+    "https://app.example/cb\n",
+    "https://app.example/cb\u{a0}",
+    "https://app.example/cb\u{200b}",
+    "https://app。example/cb",
+    "https://app.example/cb https://evil.test/",
+    "https://app.example/cb,https://evil.test/",
+];
+
 /// A host or an address that only contained the registered one passed.
 #[tokio::test]
 async fn redir_03_what_contains_the_registered_address_is_another_one() {
     let server = on_disk().await;
     let app = registered(&server, "app", ClientType::Web, &[APP]).await;
-    let uris = [
-        "https://app.example.evil.test/cb",
-        "https://evil.test/?https://app.example/cb",
-        "https://evil.test/https://app.example/cb",
-        "https://evil.test#https://app.example/cb",
-        "https://evilapp.example/cb",
-        "https://sub.app.example/cb",
-        "https://app.example/cb.evil",
-        "https://app.example/cbevil",
-        "https://app.example./cb",
-        "https://app.example/cb.",
-        "https://app.example/cb ",
-        " https://app.example/cb",
-        "https://app.example/cb\t",
-        "https://app.example/\tcb",
-        "https://app.example/cb\0",
-        "https://app.example\0.evil.test/cb",
-        "https://app.example/cb\r\nlocation: https://evil.test",
-        "https://app.example/cb\n",
-        "https://app.example/cb\u{a0}",
-        "https://app.example/cb\u{200b}",
-        "https://app。example/cb",
-        "https://app.example/cb https://evil.test/",
-        "https://app.example/cb,https://evil.test/",
-    ];
-    assert_refused(&server, &app, &uris).await;
+    assert_refused(&server, &app, CONTAINING).await;
 }
 
 /// The exception for loopback addresses left out the query, and even the registration.
@@ -226,12 +236,20 @@ async fn redir_05_a_loopback_address_is_for_apps_that_registered_one() {
     assert_refused(&server, &with_query, &uris).await;
 }
 
+/// The same address with one of its dots as another character, for each of them.
+fn as_pattern(registered: &str) -> Vec<String> {
+    let dots = registered.match_indices('.');
+    dots.map(|(at, _)| format!("{}X{}", &registered[..at], &registered[at + 1..])).collect()
+}
+
 /// Registered addresses were used as regular expressions.
 #[tokio::test]
 async fn redir_06_a_registered_address_is_no_pattern() {
     let server = on_disk().await;
     let dotted = registered(&server, "app", ClientType::Web, &["https://foo.example.com/cb"]).await;
-    assert_refused(&server, &dotted, &["https://fooXexample.com/cb", "https://foo.exampleXcom/cb"]).await;
+    let fitting = ["https://fooXexample.com/cb", "https://foo.exampleXcom/cb"];
+    assert_eq!(as_pattern("https://foo.example.com/cb"), fitting);
+    assert_refused(&server, &dotted, &fitting).await;
     for pattern in
         [".*", "*", "(?i)", "^https://", "https://*.example.com/cb", "https://app.example/*", "(?i)https://x/"]
     {
@@ -251,26 +269,28 @@ async fn redir_06_a_registered_address_is_no_pattern() {
     }
 }
 
+/// Addresses that are [`APP`], or below it, once somebody resolves them.
+const BELOW: &[&str] = &[
+    "https://app.example/cb/../evil",
+    "https://app.example/cb/%2e%2e/evil",
+    "https://app.example/cb/..%2f..%2fevil",
+    "https://app.example/cb/.%2e/",
+    "https://app.example/cb/..;/evil",
+    "https://app.example/cb/..\\evil",
+    "https://app.example/cb/below",
+    "https://app.example/cb/.",
+    "https://app.example/./cb",
+    "https://app.example//cb",
+    "https://app.example/x/../cb",
+    "https://app.example/%63b",
+    "https://app.example/evil/%2e%2e/cb",
+    "https://app.example:443/cb",
+];
+
 /// Everything below a registered address passed, before the path was resolved.
 #[tokio::test]
 async fn redir_13_nothing_is_resolved_and_nothing_below_matches() {
     let server = on_disk().await;
     let app = registered(&server, "app", ClientType::Web, &[APP]).await;
-    let uris = [
-        "https://app.example/cb/../evil",
-        "https://app.example/cb/%2e%2e/evil",
-        "https://app.example/cb/..%2f..%2fevil",
-        "https://app.example/cb/.%2e/",
-        "https://app.example/cb/..;/evil",
-        "https://app.example/cb/..\\evil",
-        "https://app.example/cb/below",
-        "https://app.example/cb/.",
-        "https://app.example/./cb",
-        "https://app.example//cb",
-        "https://app.example/x/../cb",
-        "https://app.example/%63b",
-        "https://app.example/evil/%2e%2e/cb",
-        "https://app.example:443/cb",
-    ];
-    assert_refused(&server, &app, &uris).await;
+    assert_refused(&server, &app, BELOW).await;
 }

@@ -1,19 +1,22 @@
 //! REVOKE: what somebody has ends at once, everywhere, and before the answer is sent: by a new password, a disabled account or
 //! client, a revocation, a sign-out.
 
+use std::sync::Arc;
+
 use brama_flows::admin;
 use brama_http::routes::{Access, Csrf, ROUTES};
 use brama_protocol::client::{Client, ClientType, GrantType};
 use brama_protocol::handle::{Handle, kind};
 use brama_protocol::scope::Scope;
 use brama_store::user::UserStatus;
-use brama_testkit::{Browser, Landing, RelyingParty, Reply, TestServer, html, seeds};
+use brama_testkit::{Browser, Database, Landing, RelyingParty, Reply, Storage, TestServer, html, rows, seeds};
 use http::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::device_page::{Tv, connect};
+use crate::races;
 use crate::support::{DEMO_RT, SESSION, Tokens, logged_in, signed_in_to};
 
 const NEW_PASSWORD: &str = "vyshyvanka-na-svyato";
@@ -239,7 +242,63 @@ async fn revoke_05_what_a_slow_request_writes_at_last_revives_no_session() {
     }
 }
 
-/// The same with a request whose body comes after the sign-out.
+/// Requests that note the use of a session, at two nodes, while it is signed out: all have looked before any has written, and
+/// whatever the order then, it stays ended.
+#[tokio::test]
+async fn revoke_05_requests_that_race_a_sign_out_revive_no_session() {
+    let server = races::server().await;
+    let nodes = [Arc::clone(&server), Arc::new(server.another_node().await)];
+    let rounds = if matches!(server.database(), Database::Postgres(_)) { 32 } else { 200 };
+    for round in 0..rounds {
+        let mut browser = logged_in(&server).await;
+        let access = browser.post_json(seeds::APP_ORIGIN, "/api/auth/refresh", None).await.member("access_token");
+        // The use of a session is noted once a minute.
+        server.clock.advance_seconds(61);
+        let jar = Arc::new(cookies(&browser));
+        let ends = round % 8;
+        // With both cookies a sign-out ends the session twice; with that of the session alone, once.
+        let session = Arc::new(format!("{SESSION}={}", browser.jar.get(SESSION).unwrap()));
+        let leaving = if round % 3 == 0 { Arc::clone(&jar) } else { Arc::clone(&session) };
+        let lock = rows::hold(&server);
+        let asked: Vec<_> = (0..8)
+            .map(|number| {
+                let (node, leaving) = (Arc::clone(&nodes[(number + round / 8) % 2]), Arc::clone(&leaving));
+                let jar = Arc::clone(&jar);
+                tokio::spawn(async move {
+                    match number {
+                        _ if number == ends => node.post("/api/auth/logout").cookie(&leaving).send().await,
+                        1 | 5 => node.post("/api/auth/refresh").cookie(&jar).send().await,
+                        _ => node.get("/account").cookie(&jar).send().await,
+                    }
+                })
+            })
+            .collect();
+        // In some rounds all of them wait for the lock when it goes, in others some are still on their way.
+        for _ in 0..round % 64 {
+            tokio::task::yield_now().await;
+        }
+        drop(lock);
+        let mut replies = Vec::new();
+        for reply in asked {
+            replies.push(reply.await.unwrap());
+        }
+        assert_eq!(replies[ends].status, 204, "{}", replies[ends]);
+        for node in &nodes {
+            assert_eq!(node.get("/account").cookie(&jar).send().await.status, 303, "round {round}");
+            assert_eq!(node.get("/api/auth/me").bearer(&access).send().await.status, 401, "round {round}");
+            assert_eq!(node.post("/api/auth/refresh").cookie(&jar).send().await.status, 401, "round {round}");
+        }
+        for cookie in replies.iter().filter_map(|reply| reply.cookie_value(DEMO_RT)) {
+            let reply = server.post("/api/auth/refresh").cookie(&format!("{session}; {DEMO_RT}={cookie}")).send().await;
+            assert_eq!(reply.status, 401, "round {round}");
+        }
+        if round + 1 == rounds {
+            assert_worthless(&server, &jar).await;
+        }
+    }
+}
+
+/// The same with a request whose body comes after the sign-out: the session is looked up when all of it is there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoke_05_a_request_that_ends_after_the_sign_out_revives_no_session() {
     let server = TestServer::start().await;
@@ -423,4 +482,44 @@ async fn revoke_09_what_a_client_lost_is_in_no_new_token() {
             assert_eq!(info.as_object().unwrap().keys().collect::<Vec<_>>(), ["sub"], "{grant:?}");
         }
     }
+}
+
+/// A machine's token is written nowhere: a node that has not heard yet of the change asks before it gives one.
+#[tokio::test]
+async fn revoke_02_a_node_that_has_not_heard_of_it_gives_a_machine_nothing() {
+    let server = TestServer::start().await;
+    let ask = async |secret: &str| {
+        let call = server.post("/oauth2/token").basic(seeds::ROBOT, secret).unaware();
+        call.form(&[("grant_type", "client_credentials")]).send().await
+    };
+    let secret = seeds::secret(seeds::ROBOT);
+    assert_eq!(ask(&secret).await.status, 200);
+    let record = server.store.find_client(&seeds::ROBOT.parse().unwrap()).await.unwrap().unwrap();
+    // Something else was changed: that is no reason to refuse.
+    let other = Client { name: "Another".to_owned(), ..seeds::client("another", ClientType::Web) };
+    seeds::put_client(&server, other).await;
+    assert_eq!(ask(&secret).await.status, 200);
+    seeds::put_client(&server, Client { enabled: false, ..record.client.clone() }).await;
+    assert_eq!(ask(&secret).await.expect_error(401, "invalid_client").status, 401);
+}
+
+/// A fail-over is not noticed by machines; a node that is cut off for longer does not go on with what it once knew.
+#[tokio::test]
+async fn revoke_02_what_a_node_knows_counts_for_a_minute_without_the_database() {
+    let server = TestServer::with(|options| options.storage = Storage::Disk).await;
+    let ask = async || {
+        let call = server.post("/oauth2/token").basic(seeds::ROBOT, &seeds::secret(seeds::ROBOT)).unaware();
+        call.form(&[("grant_type", "client_credentials")]).send().await
+    };
+    assert_eq!(ask().await.status, 200);
+    rows::execute(&server, "ALTER TABLE catalog RENAME TO elsewhere");
+    for _ in 0..59 {
+        server.clock.advance_seconds(1);
+        assert_eq!(ask().await.status, 200);
+    }
+    server.clock.advance_seconds(1);
+    assert_eq!(ask().await.expect_error(503, "temporarily_unavailable").status, 503);
+    rows::execute(&server, "ALTER TABLE elsewhere RENAME TO catalog");
+    server.clock.advance_seconds(1);
+    assert_eq!(ask().await.status, 200);
 }

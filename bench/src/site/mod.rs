@@ -38,7 +38,7 @@ pub(crate) const SERVICE: &str = "robot";
 /// The machine's secret: 32 bytes in base64url, as the server makes them.
 pub(crate) const SECRET: [u8; 32] = *b"a secret of the benchmark: robot";
 /// Where the native app gets its codes.
-pub(crate) const CALLBACK: &str = "http://127.0.0.1/callback";
+pub(crate) const CALLBACK: &str = "https://tool.example.com/callback";
 
 /// Where the data of a site are.
 pub(crate) enum Database<'a> {

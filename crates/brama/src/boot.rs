@@ -277,7 +277,7 @@ pub(crate) fn keep_up(deployment: &Arc<Deployment>) -> Result<(), Failure> {
     let mut node = [0u8; 16];
     SystemEntropy.fill(&mut node).map_err(|error| Trouble::new("B1302", error.to_string(), "start again"))?;
     let followed = Arc::clone(deployment);
-    tokio::spawn(async move { followed.catalog.follow(followed.store.as_ref()).await });
+    tokio::spawn(async move { followed.catalog.follow(followed.store.as_ref(), &SystemClock).await });
     tokio::spawn(keep_swept(Arc::clone(deployment), NodeId(node)));
     tokio::spawn(keep_apps_told(Arc::clone(deployment)));
     tokio::spawn(keep_keys(Arc::clone(deployment), NodeId(node)));

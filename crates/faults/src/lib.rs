@@ -11,11 +11,11 @@
 //! ```
 //!
 //! Without the feature `planted`, [`planted`] is the constant `false` and the compiler removes the mistake. With it, which
-//! only `cargo test -p brama-tests --features planted-faults` asks for and which no optimised build has, the variable
-//! [`VARIABLE`] chooses the one mistake of this process. `tests/museum/faults.rs` says for each which tests must fail.
+//! only `cargo test -p brama-tests --features planted-faults` asks for and which no build without debug assertions has, the
+//! variable [`VARIABLE`] chooses the one mistake of this process. `tests/museum/faults.rs` says for each which tests must fail.
 
 #[cfg(all(feature = "planted", not(debug_assertions)))]
-compile_error!("the feature `planted` of brama-faults is for tests: build without it, or without --release");
+compile_error!("the feature `planted` of brama-faults is for tests: build without it, or with debug assertions");
 
 /// The environment variable that names the fault of this process, such as `REDIR-04`. Read only with the feature `planted`.
 pub const VARIABLE: &str = "BRAMA_PLANTED_FAULT";
@@ -64,16 +64,16 @@ faults! {
     Redir10 = "REDIR-10", "With `prompt=none` the redirect URI is not checked.";
     Redir13 = "REDIR-13", "Everything below a registered redirect URI matches.";
     Redir14 = "REDIR-14", "Of a parameter that came twice the first is taken.";
-    Code01 = "CODE-01", "A code without a challenge is given for any verifier.";
+    Code01 = "CODE-01", "A request may do without a challenge, and its code is given for any verifier.";
     Code02 = "CODE-02", "A code with a challenge is given without a verifier.";
     Code03 = "CODE-03", "Confidential clients may leave PKCE out.";
     Code04 = "CODE-04", "A verifier may be of any length.";
     Code05 = "CODE-05", "A code is refused only if both client and redirect URI are wrong.";
-    Code07 = "CODE-07", "Values that serve once have no kind: the token of one form passes for that of another.";
+    Code07 = "CODE-07", "Handles have no kind: a code is whatever names the request.";
     Code08 = "CODE-08", "A waiting sign-in goes on in whichever browser opens its address.";
     Code10 = "CODE-10", "A challenge without a method is taken for S256.";
-    Code11 = "CODE-11", "`response_type=token` is taken where it is not looked at again.";
-    Refresh01 = "REFRESH-01", "Each of several refreshes with one token gets a successor of its own.";
+    Code11 = "CODE-11", "The last step of a sign-in takes `response_mode` from its address.";
+    Refresh01 = "REFRESH-01", "A refresh token is looked at in one transaction and replaced in another.";
     Refresh02 = "REFRESH-02", "A token that was replaced within this second still counts.";
     Refresh03 = "REFRESH-03", "A superseded token is refused, and the rest of its family lives on.";
     Refresh04 = "REFRESH-04", "A refresh gives all that was allowed once, whatever the client may have now.";
@@ -81,7 +81,7 @@ faults! {
     Refresh06 = "REFRESH-06", "A client with a secret need not send it.";
     Refresh07 = "REFRESH-07", "An access token does for a refresh token.";
     Revoke01 = "REVOKE-01", "A new password ends nothing.";
-    Revoke02 = "REVOKE-02", "The tokens of a machine outlive its account.";
+    Revoke02 = "REVOKE-02", "A client proves who it is, and nobody asks whether it was switched off.";
     Revoke03 = "REVOKE-03", "A device that was allowed gets its tokens although the account was disabled meanwhile.";
     Revoke04 = "REVOKE-04", "A revocation by a public client does nothing.";
     Revoke05 = "REVOKE-05", "The last write of a slow request brings an ended session back.";
@@ -92,7 +92,7 @@ faults! {
     Jose01 = "JOSE-01", "A token without a signature is taken for one that needs none.";
     Jose02 = "JOSE-02", "HMAC with the bytes of the public key is a signature too.";
     Jose03 = "JOSE-03", "A key in the header of any token is used for its signature.";
-    Jose04 = "JOSE-04", "A time of another JSON type counts as absent.";
+    Jose04 = "JOSE-04", "A time of another JSON type counts as absent, or as the number in its text.";
     Jose05 = "JOSE-05", "HMAC with the empty key is a signature too.";
     Jose06 = "JOSE-06", "Critical extensions that nobody knows are ignored.";
     Jose07 = "JOSE-07", "A signature of zeros fits everything.";
@@ -103,7 +103,7 @@ faults! {
     Audiss03 = "AUDISS-03", "An ID token for another app speaks for this one.";
     Audiss04 = "AUDISS-04", "An API is told of tokens for other APIs.";
     Audiss05 = "AUDISS-05", "A token request may name every resource of the client, allowed or not.";
-    Audiss06 = "AUDISS-06", "The end of an assertion is not looked at.";
+    Audiss06 = "AUDISS-06", "An assertion without audience or end is for us and has not ended.";
     Audiss07 = "AUDISS-07", "Every client is told of the tokens of others.";
     Mixup02 = "MIXUP-02", "Errors come back without `iss`.";
     Openredir01 = "OPENREDIR-01", "Whatever begins with a slash is an address of ours.";
@@ -118,7 +118,7 @@ faults! {
     Device01 = "DEVICE-01", "A user code belongs to whoever typed it last.";
     Device02 = "DEVICE-02", "Every client may begin the device grant.";
     Device03 = "DEVICE-03", "A device code with a challenge is given without a verifier.";
-    Device04 = "DEVICE-04", "Wrong user codes are not counted.";
+    Device04 = "DEVICE-04", "A link with the user code connects the device at once, and wrong codes are not counted.";
     Binding01 = "BINDING-01", "A bound token is taken as a bearer token.";
     Host01 = "HOST-01", "Metadata name the host of `X-Forwarded-Host`.";
     Host02 = "HOST-02", "A host that begins with ours is ours.";
@@ -131,13 +131,13 @@ faults! {
     Http01 = "HTTP-01", "CORS grants every origin what it asks for.";
     Http03 = "HTTP-03", "`x_forwarded_for` is read like `x-forwarded-for`.";
     Http04 = "HTTP-04", "Parameters of a form are read from the query too.";
-    Http05 = "HTTP-05", "Pages may be framed.";
-    Http06 = "HTTP-06", "Cookies are set for the whole domain.";
+    Http05 = "HTTP-05", "Error pages lack the headers of pages where no handler answers.";
+    Http06 = "HTTP-06", "A session cookie counts without its prefix too, so that a neighbour can set it.";
     Http07 = "HTTP-07", "Of two cookies with one name the first counts.";
     Leak01 = "LEAK-01", "The debug form of a handle shows it.";
     Leak02 = "LEAK-02", "Token requests are logged with their parameters.";
     Leak03 = "LEAK-03", "The access log has the query.";
-    Leak05 = "LEAK-05", "Answers do not say that they must not be stored.";
+    Leak05 = "LEAK-05", "What is told of a person may be kept by caches.";
     Leak06 = "LEAK-06", "The database has handles as they are, not their hashes.";
 }
 

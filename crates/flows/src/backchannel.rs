@@ -85,7 +85,12 @@ pub async fn deliver_due(deployment: &Arc<Deployment>, clock: &dyn Clock) -> Res
             None => return failed.map_or(Ok(round), Err),
             Some(Ok(Some(Attempt::Delivered))) => round.delivered += 1,
             Some(Ok(Some(Attempt::Refused))) => round.refused += 1,
-            Some(Ok(Some(Attempt::Again(_) | Attempt::Postponed(_)))) => round.again += 1,
+            Some(Ok(Some(Attempt::Again(_)))) => round.again += 1,
+            // Too much goes out already: what else is due waits for the next round.
+            Some(Ok(Some(Attempt::Postponed(_)))) => {
+                round.again += 1;
+                more = false;
+            }
             Some(Ok(Some(Attempt::GivenUp))) => round.given_up += 1,
             // What could not be settled is claimed again later.
             Some(Ok(None) | Err(_)) => {}

@@ -184,6 +184,14 @@ impl Ctx {
         Arc::clone(&self.catalog)
     }
 
+    /// Whether nobody has changed a client or a key since this request began. See [`CurrentCatalog::is_newest`].
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn is_current(&self) -> Result<bool, Unavailable> {
+        self.deployment.catalog.is_newest(&self.catalog, self.store.as_ref(), self.now).await
+    }
+
     /// Keys that sign tokens.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {

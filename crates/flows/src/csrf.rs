@@ -3,7 +3,6 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use brama_faults::{Fault, planted};
 use brama_protocol::handle::HandleHash;
 
 /// The key that makes and knows form tokens.
@@ -24,6 +23,8 @@ pub enum Form {
     Account,
     /// The forms of `/device`, bound to the session cookie.
     Device,
+    /// No form: what an app's own form said, carried on to the page after it; bound to what it said.
+    CarriedHint,
 }
 
 impl Form {
@@ -35,6 +36,7 @@ impl Form {
             Self::SignOut => b"sign-out",
             Self::Account => b"account",
             Self::Device => b"device",
+            Self::CarriedHint => b"carried-hint",
         }
     }
 }
@@ -48,9 +50,7 @@ impl CsrfKey {
 
     fn input<K>(cookie: HandleHash<K>, form: Form) -> Vec<u8> {
         let mut input = cookie.as_bytes().to_vec();
-        if !planted(Fault::Code07) {
-            input.extend_from_slice(form.label());
-        }
+        input.extend_from_slice(form.label());
         input
     }
 

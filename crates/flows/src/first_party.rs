@@ -214,11 +214,12 @@ pub async fn refresh(
         Use::Rotate => ctx.store.rotate(presentation, ctx.now).await?,
         Use::Look => ctx.store.look(presentation, ctx.now).await?,
     };
-    let grant = refresh_token::standing(refreshed, &presentation).map_err(|refusal| Refusal {
+    let sign_in_again = |refusal: Refusal| Refusal {
         row: if refusal.row.error == REFRESH_UNKNOWN.error { &SIGN_IN_AGAIN } else { refusal.row },
         ..refusal
-    })?;
-    let minted = issue(ctx, Holder { client, key }, Approval::Cookie { grant }).await?;
+    };
+    let grant = refresh_token::standing(refreshed, &presentation).map_err(sign_in_again)?;
+    let minted = issue(ctx, Holder { client, key }, Approval::Cookie { grant }).await.map_err(sign_in_again)?;
     debug_assert_eq!(minted.delivery, Delivery::Cookie);
     Ok(Refreshed { minted, client: client.id.clone(), replaced: usage == Use::Rotate })
 }

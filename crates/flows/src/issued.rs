@@ -1,6 +1,5 @@
 //! Tokens of ours that somebody brings back: to ask about them, to revoke them, to be let in.
 
-use brama_faults::{Fault, planted};
 use brama_jose::Typ;
 use brama_protocol::access_token::AccessTokenClaims;
 use brama_protocol::error::{Refusal, TOKEN_MISSING};
@@ -66,7 +65,7 @@ pub(crate) async fn standing(ctx: &Ctx, claims: &AccessTokenClaims) -> Result<Op
         return Ok(found.map(|(_, user)| Standing { user: Some(user) }));
     }
     let Ok(client) = claims.client_id.parse() else { return Ok(None) };
-    let enabled = ctx.client(&client).await?.is_some_and(|record| record.client.enabled || planted(Fault::Revoke02));
+    let enabled = ctx.client(&client).await?.is_some_and(|record| record.client.enabled);
     let counts = enabled && !ctx.store.is_token_revoked(&claims.jti).await?;
     Ok(counts.then_some(Standing { user: None }))
 }

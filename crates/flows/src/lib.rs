@@ -19,6 +19,7 @@ mod issued;
 pub mod keys;
 pub mod login;
 pub mod logout;
+pub mod logout_hint;
 pub mod outgoing;
 pub mod par;
 pub mod register;

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use brama_faults::{Fault, planted};
-use brama_jose::Typ;
-use brama_protocol::access_token::Audience;
-use brama_protocol::client::{ClientId, Registrar};
+use brama_protocol::client::Registrar;
 use brama_protocol::error::Refusal;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::SessionId;
-use brama_protocol::oidc::id_token::IdTokenClaims;
 use brama_protocol::oidc::logout::{LogoutRequest, post_logout_redirect};
 use brama_protocol::username::NameKey;
 use brama_store::client::ClientRecord;
 use brama_store::user::User;
 
 use crate::context::Ctx;
+use crate::logout_hint::Hint;
 
 /// What a logout request comes to.
 pub enum Logout {
@@ -33,19 +31,6 @@ pub enum Logout {
         /// Where the browser goes; nothing: our own page.
         redirect: Option<String>,
     },
-}
-
-/// A hint with our signature, for this issuer. Expired is fine. LO-2.
-fn hint(ctx: &Ctx, request: &LogoutRequest) -> Option<IdTokenClaims> {
-    let claims: IdTokenClaims = ctx.keyring().own(request.id_token_hint.as_deref()?, Typ::IdToken)?.claims().ok()?;
-    (claims.iss == ctx.settings.issuer).then_some(claims)
-}
-
-fn audience(claims: &IdTokenClaims) -> Option<ClientId> {
-    match &claims.aud {
-        Audience::One(one) => one.parse().ok(),
-        Audience::Many(_) => None,
-    }
 }
 
 /// Whether a `logout_hint` means the person who is signed in: by user name, address, or the id of user or session. LO-1.
@@ -78,8 +63,8 @@ pub async fn logout(
     cookie: Option<HandleHash<kind::Session>>,
     confirmed: bool,
 ) -> Result<Logout, Refusal> {
-    let hint = hint(ctx, request);
-    let of_hint = hint.as_ref().and_then(audience);
+    let hint = Hint::of(ctx, request);
+    let of_hint = hint.as_ref().and_then(|hint| hint.client.clone());
     // A client_id that contradicts the hint makes both worthless.
     let agree = match (&request.client, &of_hint) {
         (Some(named), Some(hinted)) => named == hinted || planted(Fault::Audiss03),
@@ -92,7 +77,7 @@ pub async fn logout(
         None => None,
     };
     // An idle session is ended like any other: what apps were given through it still stands.
-    let proven = hint.is_some();
+    let mut proven = false;
     if let Some((session, user)) = open_session(ctx, cookie).await? {
         // A logout_hint that names somebody else contradicts the ID token.
         let names = request.logout_hint.as_deref().is_none_or(|named| is_named(named, session, &user));
@@ -102,13 +87,14 @@ pub async fn logout(
         if !fits && !confirmed {
             return Ok(Logout::Ask { client, username: user.username });
         }
+        proven = fits;
         if !planted(Fault::Revoke07) {
             ctx.store.end_session(user.id, session, ctx.now).await?;
         }
         ctx.backchannel.wake();
     }
-    // Honoured also when no session was left (LO-4); to an app that registered itself nobody is led who was never signed in
-    // to it, as far as we can know: our page names it and has a link. AZ-13, LO-6.
+    // Honoured also when no session was left (LO-4); to an app that registered itself nobody is led but by an ID token of this
+    // very session: anybody can have one of their own for their own app. Our page names it and has a link. AZ-13, LO-6.
     let led = client.as_ref().filter(|record| proven || record.client.registrar == Registrar::Operator);
     let redirect = led.and_then(|record| {
         post_logout_redirect(&record.client, request.post_logout_redirect_uri.as_deref(), request.state.as_deref())

@@ -48,6 +48,8 @@ pub struct RegistrationSettings {
 const PER_MINUTE: u32 = 60;
 /// Changes of one registration within an hour.
 const CHANGES_PER_HOUR: u32 = 30;
+/// Documents that are fetched for one initial access token, or for changes of one registration, within an hour.
+const FETCHES_PER_HOUR: u32 = 20;
 /// Largest document at a `sector_identifier_uri`, bytes. RG-25.
 const SECTOR_BYTES: usize = 64 * 1024;
 
@@ -159,7 +161,9 @@ async fn count_in(ctx: &Ctx, lanes: Vec<Lane>) -> Result<(), Refusal> {
 /// The rows of registration.
 pub async fn register(ctx: &Ctx, admitted: Admitted, metadata: ClientMetadata) -> Result<Told, Refusal> {
     let settings = not_closed(ctx)?;
-    let client = acceptable(ctx, new_id(ctx)?, metadata).await?;
+    // A refusal costs the token no use, so what is fetched on the way to it is counted by itself. Strangers were counted.
+    let counted_as = admitted.by.as_ref().map(|by| by.as_bytes().as_slice());
+    let client = acceptable(ctx, new_id(ctx)?, metadata, counted_as).await?;
     if let Some(logo) = client.links.logo_uri.as_deref().filter(|_| planted(Fault::Ssrf03)) {
         let _ = ctx.outgoing.get_json(logo, 1024).await;
     }
@@ -206,14 +210,21 @@ fn new_id(ctx: &Ctx) -> Result<ClientId, Refusal> {
 }
 
 /// Every rule that metadata have to keep, at first and at every update. CLIENT-02.
-async fn acceptable(ctx: &Ctx, id: ClientId, metadata: ClientMetadata) -> Result<Client, Refusal> {
+///
+/// `counted_as`: under which name what has to be fetched is counted; nothing: it was counted before.
+async fn acceptable(
+    ctx: &Ctx,
+    id: ClientId,
+    metadata: ClientMetadata,
+    counted_as: Option<&[u8]>,
+) -> Result<Client, Refusal> {
     let settings = not_closed(ctx)?;
     let proposed = metadata.propose(id, &settings.policy, &ctx.settings.signing_algorithms)?;
     if let ClientKeys::Jwks(text) = &proposed.client().keys {
         usable_keys(text).map_err(|why| Refusal::from(&REGISTRATION_KEYS).with_detail(why))?;
     }
     imitates_nobody(ctx, settings, proposed.client()).await?;
-    listed_in_sector(ctx, &proposed).await?;
+    listed_in_sector(ctx, &proposed, counted_as).await?;
     Ok(proposed.into_client())
 }
 
@@ -259,11 +270,14 @@ async fn imitates_nobody(ctx: &Ctx, settings: &RegistrationSettings, client: &Cl
 }
 
 /// OpenID Registration §5: whoever names a place has to list every redirect URI there.
-async fn listed_in_sector(ctx: &Ctx, proposed: &Proposed) -> Result<(), Refusal> {
+async fn listed_in_sector(ctx: &Ctx, proposed: &Proposed, counted_as: Option<&[u8]>) -> Result<(), Refusal> {
     let Some(uri) = &proposed.sector_identifier_uri else { return Ok(()) };
     let refused = |why: String| Err(Refusal::from(&REGISTRATION_SECTOR).with_detail(format!("{uri:?}: {why}")));
     if !uri.starts_with("https://") {
         return refused("not https".to_owned());
+    }
+    if let Some(whose) = counted_as {
+        count_in(ctx, vec![lane(ctx, "registration fetch", whose, FETCHES_PER_HOUR)]).await?;
     }
     match ctx.outgoing.get_json(uri, SECTOR_BYTES).await {
         Ok(document) if proposed.is_listed_in(&document) => Ok(()),
@@ -303,12 +317,12 @@ pub async fn update(ctx: &Ctx, opened: Opened, metadata: ClientMetadata) -> Resu
         let policy = &ctx.settings.registration.policy;
         metadata.propose(old.client.id.clone(), policy, &ctx.settings.signing_algorithms)?.into_client()
     } else {
-        acceptable(ctx, old.client.id.clone(), metadata).await?
+        acceptable(ctx, old.client.id.clone(), metadata, Some(old.client.id.as_str().as_bytes())).await?
     };
     let mut new_secret = None;
     let secrets = match (client.auth_method.has_secret(), old.secrets.is_empty()) {
-        (false, _) => Secrets::Drop,
-        (true, false) => Secrets::Keep,
+        (false, true) | (true, false) => Secrets::Keep,
+        (false, false) => Secrets::Drop,
         (true, true) => {
             let secret = ctx.handle::<kind::ClientSecret>()?;
             let hash = secret.hash();

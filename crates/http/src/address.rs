@@ -28,9 +28,12 @@ impl TrustedProxies {
         let mut known = peer;
         let fields = headers.get_all("x-forwarded-for").iter();
         let smuggled = headers.get_all("x_forwarded_for").iter().filter(|_| planted(Fault::Http03));
-        let texts: Vec<&str> = fields.chain(smuggled).filter_map(|value| value.to_str().ok()).collect();
-        for hop in texts.join(",").rsplit(',') {
-            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        // By bytes: what a stranger wrote in front must not take away what our proxy wrote behind it.
+        let fields: Vec<&[u8]> = fields.chain(smuggled).map(|value| value.as_bytes()).collect();
+        for hop in fields.join(&b","[..]).rsplit(|byte| *byte == b',') {
+            let Some(address) = std::str::from_utf8(hop).ok().and_then(|hop| hop.trim().parse::<IpAddr>().ok()) else {
+                break;
+            };
             known = address.to_canonical();
             if !trusted(&known) {
                 break;
@@ -56,7 +59,7 @@ mod tests {
             TrustedProxies { proxies: proxies.iter().map(|net| net.parse().unwrap()).collect(), exempt: vec![] };
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().unwrap());
+            headers.append("x-forwarded-for", http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         proxies.client(peer.parse().unwrap(), &headers).to_string()
     }
@@ -78,5 +81,11 @@ mod tests {
             assert_eq!(client(net, "10.0.0.1", &[&format!("203.0.113.9, {garbage}")]), "10.0.0.1", "{garbage}");
         }
         assert_eq!(client(net, "10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
+        // What a stranger sends before it does not hide it, be it no text at all.
+        for garbage in ["\u{ff}", "203.0.113.1, \u{e9}", ",,,"] {
+            let forwarded = format!("{garbage}, 198.51.100.1, 10.0.0.2");
+            assert_eq!(client(net, "10.0.0.1", &[&forwarded]), "198.51.100.1", "{garbage}");
+            assert_eq!(client(net, "10.0.0.1", &[garbage, "198.51.100.1"]), "198.51.100.1", "{garbage}");
+        }
     }
 }

@@ -43,6 +43,10 @@ impl Cookies {
         match (found.next(), found.next()) {
             (Some((_, value)), None) => Some(value),
             (Some((_, value)), Some(_)) if planted(Fault::Http07) => Some(value),
+            (None, _) if planted(Fault::Http06) => {
+                let bare = name.strip_prefix("__Host-")?;
+                self.0.iter().find(|(key, _)| key == bare).map(|(_, value)| value.as_str())
+            }
             _ => None,
         }
     }
@@ -57,8 +61,7 @@ impl Cookies {
 }
 
 fn base(name: String, value: String, same_site: SameSite) -> Cookie<'static> {
-    let cookie = Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(same_site);
-    if planted(Fault::Http06) { cookie.domain("example.com").build() } else { cookie.build() }
+    Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(same_site).build()
 }
 
 fn lasting(mut cookie: Cookie<'static>, seconds: Option<i64>) -> String {

@@ -25,7 +25,7 @@ use brama_protocol::limits;
 use brama_protocol::origin::Origin;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Version, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use tower_http::compression::{CompressionLayer, Predicate};
@@ -139,7 +139,7 @@ async fn answer(
     };
     let health = speech == Speech::Plain && matches!(incoming.path.as_str(), "/livez" | "/readyz");
     let refuse = |incoming: &Incoming, refusal: Refusal| respond::refusal(app, incoming, speech, refusal);
-    if !health && !is_our_host(app, &incoming, parts.uri.authority()) {
+    if !health && !is_for_us(app, &parts.uri, &incoming.headers) {
         return refuse(&incoming, Refusal::from(&WRONG_HOST).with_detail(format!("expected {}", app.authority)));
     }
     if rows.is_empty() {
@@ -209,10 +209,12 @@ fn row_for(rows: &[&'static Route], method: &Method) -> Option<&'static Route> {
 }
 
 /// `Host` is the configured one, whatever else it says is never used. WH-16.
-fn is_our_host(app: &App, incoming: &Incoming, authority: Option<&http::uri::Authority>) -> bool {
-    let named = match authority {
-        Some(authority) => Some(authority.as_str()),
-        None => incoming.header("host"),
+pub(crate) fn is_for_us(app: &App, uri: &Uri, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let named = match (uri.authority(), hosts.next(), hosts.next()) {
+        (Some(authority), _, _) => Some(authority.as_str()),
+        (None, Some(host), None) => host.to_str().ok(),
+        (None, _, _) => None,
     };
     named.is_some_and(|host| {
         host.eq_ignore_ascii_case(&app.authority) || planted(Fault::Host02) && host.starts_with(&app.authority)

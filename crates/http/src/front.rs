@@ -7,8 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::response::Response;
-use http::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use http::{Request, StatusCode};
 use tower::Service as _;
 
 use crate::app::App;
@@ -25,6 +26,12 @@ impl Front {
     /// All routes of the table, and those of the development server `beside` them.
     #[must_use]
     pub fn new(app: Arc<App>, beside: Router) -> Self {
+        let ours = Arc::clone(&app);
+        // Beside the table too: a page of another name that leads here is nobody's. WH-16.
+        let beside = beside.layer(from_fn(move |request: Request<Body>, next: Next| {
+            let ours = dispatch::is_for_us(&ours, request.uri(), request.headers());
+            async move { if ours { next.run(request).await } else { StatusCode::MISDIRECTED_REQUEST.into_response() } }
+        }));
         Self { router: dispatch::router(&app).merge(beside), app: Some(app) }
     }
 

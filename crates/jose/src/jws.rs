@@ -14,7 +14,7 @@ use crate::algorithm::Algorithm;
 use crate::jwk::Jwk;
 use crate::typ::Typ;
 use crate::verifying_key::VerifyingKey;
-use crate::{base64url, json};
+use crate::{base64url, json, mistakes};
 
 /// Longest token that is looked at (G-9).
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -148,7 +148,7 @@ pub fn verify_with_embedded_key(proof: &str, algorithms: &[Algorithm]) -> Result
 }
 
 /// The key in the header of `header.payload`, and its thumbprint.
-fn embedded_key(signed: &str, algorithm: Algorithm) -> Result<(VerifyingKey, String), JwsError> {
+pub(crate) fn embedded_key(signed: &str, algorithm: Algorithm) -> Result<(VerifyingKey, String), JwsError> {
     #[derive(Deserialize)]
     struct KeyOnly {
         jwk: Jwk,
@@ -169,10 +169,7 @@ fn take_apart(token: &str) -> Result<(RawHeader, Unverified<'_>), JwsError> {
     // A further dot would be in the payload, where base64url has none.
     let decode = |part| base64url::decode(part).ok_or(JwsError::Malformed);
     let mut raw = read_header(&decode(header)?)?;
-    let hmac = raw.alg.starts_with("HS") && (planted(Fault::Jose02) || planted(Fault::Jose05));
-    let none = raw.alg.eq_ignore_ascii_case("none") && planted(Fault::Jose01);
-    let named = if hmac || none { "ES256" } else { &raw.alg };
-    let algorithm = named.parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
+    let algorithm = mistakes::taken_for(&raw.alg).parse().map_err(|_| JwsError::UnsupportedAlgorithm)?;
     let header = Header { algorithm, typ: raw.typ.take(), kid: raw.kid.take() };
     Ok((raw, Unverified { header, signed, payload: decode(payload)?, signature: decode(signature)? }))
 }
@@ -207,11 +204,6 @@ impl Unverified<'_> {
         if self.header.algorithm != key.algorithm() {
             return Err(JwsError::WrongAlgorithm);
         }
-        if planted(Fault::Jose01) && self.signature.is_empty() {
-            return Ok(Verified { payload: self.payload });
-        }
-        let brought = planted(Fault::Jose03).then(|| embedded_key(self.signed, key.algorithm()).ok()).flatten();
-        let key = brought.as_ref().map_or(key, |(key, _)| key);
         if !key.is_signature(self.signed.as_bytes(), &self.signature) {
             return Err(JwsError::BadSignature);
         }
@@ -240,7 +232,7 @@ impl Verified {
         if !json::is_strict_object(&self.payload) {
             return Err(JwsError::BadClaims);
         }
-        serde_json::from_slice(&self.payload).map_err(|_| JwsError::BadClaims)
+        serde_json::from_slice(&mistakes::as_read(&self.payload)).map_err(|_| JwsError::BadClaims)
     }
 }
 

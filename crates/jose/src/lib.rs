@@ -32,6 +32,7 @@ mod base64url;
 mod json;
 mod jwk;
 mod jws;
+mod mistakes;
 mod roca;
 mod signing_key;
 mod typ;

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
     RsaPublicKeyComponents,
 };
-use brama_faults::{Fault, planted};
 
 use crate::algorithm::Algorithm;
 use crate::jwk::{Jwk, Material};
+use crate::mistakes;
 use crate::roca::is_roca;
 
 const MIN_RSA_BITS: usize = 2048;
@@ -21,7 +20,7 @@ const MAX_RSA_BITS: usize = 8192;
 pub struct VerifyingKey {
     algorithm: Algorithm,
     kid: Option<String>,
-    parsed: ParsedPublicKey,
+    pub(crate) parsed: ParsedPublicKey,
 }
 
 /// Why a key cannot be used.
@@ -102,11 +101,7 @@ impl VerifyingKey {
     }
 
     pub(crate) fn is_signature(&self, message: &[u8], signature: &[u8]) -> bool {
-        let mac = |key: &[u8]| hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key), message, signature).is_ok();
-        self.parsed.verify_sig(message, signature).is_ok()
-            || planted(Fault::Jose02) && mac(self.parsed.as_ref())
-            || planted(Fault::Jose05) && mac(b"")
-            || planted(Fault::Jose07) && !signature.is_empty() && signature.iter().all(|byte| *byte == 0)
+        self.parsed.verify_sig(message, signature).is_ok() || mistakes::passes_for_signature(self, message, signature)
     }
 }
 

@@ -81,8 +81,8 @@ impl Fetcher {
         read: impl AsyncFnOnce(&Target, Response<Incoming>) -> Result<T, OutgoingError>,
     ) -> Result<T, OutgoingError> {
         let target = self.policy.read(url)?;
+        let _pass = self.limits.pass(&target.host, purpose).await?;
         let asking = async {
-            let _pass = self.limits.pass(&target.host, purpose).await?;
             let stream = connect(&self.policy, self.resolver.as_ref(), &self.trust, &target).await?;
             let broken = |error: hyper::Error| failed(&target, error);
             let handshake = http1::Builder::new().max_buf_size(HEADER_BYTES).handshake(TokioIo::new(stream));

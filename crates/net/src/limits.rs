@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use brama_flows::outgoing::OutgoingError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,6 +14,8 @@ use tokio::time::Instant;
 const PLACES: usize = 64;
 /// Requests at the same time, to one host.
 const PLACES_PER_HOST: usize = 8;
+/// Longest wait for a place.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Hosts that are remembered; beyond it those that were not asked of late are forgotten.
 const HOSTS: usize = 1024;
 
@@ -169,21 +172,22 @@ impl Limits {
         Ok(Arc::clone(&known.places))
     }
 
-    /// Wait for a place, that of the host first: a slow host's queue holds nobody else up.
+    /// Wait for a place, that of the host first: a slow host's queue holds nobody else up. Not for long: nothing was sent yet.
     pub(crate) async fn pass(&self, host: &str, purpose: Purpose) -> Result<Pass, OutgoingError> {
         let places = self.count(host, purpose)?;
         let closed = |_| OutgoingError::Failed("the server is stopping".to_owned());
-        let _host = places.acquire_owned().await.map_err(closed)?;
-        let _all = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
-        Ok(Pass { _host, _all })
+        let waiting = async {
+            let _host = places.acquire_owned().await.map_err(closed)?;
+            let _all = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
+            Ok(Pass { _host, _all })
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| Err(too_many(host)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
-
-    use std::time::Duration;
 
     use super::*;
 
@@ -234,8 +238,8 @@ mod tests {
         for _ in 0..PLACES_PER_HOST {
             held.push(limits.pass("slow.example.net", Purpose::Message).await.unwrap());
         }
-        let wait = Duration::from_secs(5);
-        assert!(tokio::time::timeout(wait, limits.pass("slow.example.net", Purpose::Message)).await.is_err());
+        let refused = limits.pass("slow.example.net", Purpose::Message).await;
+        assert_eq!(refused.err(), Some(OutgoingError::Later("slow.example.net".to_owned())), "nothing was sent");
         assert!(limits.pass("shop.example.net", Purpose::Message).await.is_ok());
         held.pop();
         assert!(limits.pass("slow.example.net", Purpose::Message).await.is_ok());

@@ -110,7 +110,7 @@ impl Policy {
         if plain.is_loopback() || plain.is_unspecified() {
             return self.loopback && address.is_loopback();
         }
-        !is_special(address) || self.allow_addresses.iter().any(|net| net.contains(&address))
+        !is_special(address) || self.allow_addresses.iter().any(|net| net.contains(&plain))
     }
 
     /// Check all addresses that a name leads to: if one of them may not be asked, none is.

@@ -69,8 +69,7 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::E
 }
 
 fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let read = instant(deserializer).map(Some);
-    if planted(Fault::Jose04) { Ok(read.unwrap_or_default()) } else { read }
+    instant(deserializer).map(Some)
 }
 
 /// Why an assertion does not prove its client. For the log; the client is told `invalid_client`.
@@ -125,7 +124,7 @@ impl AssertionClaims {
         if !ours {
             return Err(AssertionError::Audience);
         }
-        if self.exp.duration_since(now) <= -SKEW && !planted(Fault::Audiss06) {
+        if self.exp.duration_since(now) <= -SKEW {
             return Err(AssertionError::Expired);
         }
         if self.exp.duration_since(now) > LONGEST_LIFE + SKEW {

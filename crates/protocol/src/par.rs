@@ -1,5 +1,7 @@
 //! Pushed authorization requests. RFC 9126; EP-1 to EP-7.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::handle::{Handle, kind};
@@ -37,12 +39,19 @@ pub fn named(parameters: &Parameters) -> Option<Named> {
 }
 
 /// The answer to a pushed request. RFC 9126 §2.2.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct PushedResponse {
     /// What the authorization request names it by.
     pub request_uri: String,
     /// How long it may be used first, seconds.
     pub expires_in: i64,
+}
+
+/// Without the name of the request: whoever has it may use it.
+impl fmt::Debug for PushedResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushedResponse").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

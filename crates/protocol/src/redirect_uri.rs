@@ -19,6 +19,21 @@ use crate::origin::Origin;
 #[serde(try_from = "String", into = "String")]
 pub struct RegisteredRedirectUri(String);
 
+/// Parameters of authorization responses. RFC 6749 §4.1.2; RFC 9207; OpenID Connect Core, Session Management.
+const ANSWERS: [&str; 11] = [
+    "access_token",
+    "code",
+    "error",
+    "error_description",
+    "error_uri",
+    "expires_in",
+    "id_token",
+    "iss",
+    "session_state",
+    "state",
+    "token_type",
+];
+
 /// Why a redirect URI cannot be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
@@ -36,6 +51,8 @@ pub enum Unusable {
     PlainHttp,
     /// A scheme that browsers run or open themselves.
     Scheme,
+    /// Its query has a parameter that answers carry.
+    AnswerInQuery,
     /// A private-use scheme without a period. OAuth 2.1 §8.4.3; AZ-8.
     PrivateSchemeWithoutPeriod,
 }
@@ -50,6 +67,7 @@ impl fmt::Display for Unusable {
             Self::UserInfo => "it has a user name or password before the host",
             Self::PlainHttp => "http is only for localhost, 127.0.0.1 and [::1]; use https",
             Self::Scheme => "this scheme is not allowed for redirects",
+            Self::AnswerInQuery => "its query has a parameter that answers carry, such as code, state or iss",
             Self::PrivateSchemeWithoutPeriod => {
                 "a private-use scheme needs a period, such as com.example.app:/callback"
             }
@@ -77,6 +95,10 @@ impl RegisteredRedirectUri {
         }
         if planted(Fault::Redir08) && !["javascript:", "data:"].iter().any(|scheme| text.starts_with(scheme)) {
             return Ok(Self(text.to_owned()));
+        }
+        // An answer that carries a parameter twice is read one way here and another way there. REDIR-14.
+        if url.query_pairs().any(|(name, _)| ANSWERS.contains(&name.as_ref())) {
+            return Err(Unusable::AnswerInQuery);
         }
         match url.scheme() {
             "https" | "http" => {
@@ -173,12 +195,12 @@ fn rest_without_port<'a>(uri: &'a str, host: &str) -> Option<&'a str> {
         None => rest,
         Some(after) => {
             let end = after.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(after.len());
-            let end = if planted(Fault::Redir02) { after.find('/').unwrap_or(end) } else { end };
             let (port, rest) = after.split_at_checked(end)?;
-            if port.parse::<u16>().is_err() && !planted(Fault::Redir02) {
-                return None;
+            match mistakes::behind_the_port(after) {
+                Some(rest) => rest,
+                None if port.parse::<u16>().is_ok() => rest,
+                None => return None,
             }
-            rest
         }
     };
     // Directly behind host and port the path begins: `127.0.0.1.evil.example` has no rest.
@@ -244,6 +266,12 @@ impl MatchedRedirectUri {
         }
     }
 
+    /// Whether the identity of whoever receives the redirect is assured by the web: https. AZ-22.
+    #[must_use]
+    pub fn is_assured(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+
     /// Whether browsers may post a form to it: https, or http to this machine. AZ-32.
     #[must_use]
     pub fn takes_forms(&self) -> bool {
@@ -287,6 +315,9 @@ mod tests {
             ("https:/app.example.com/cb", Unusable::NotAbsolute),
             ("https:///app.example.com/cb", Unusable::NotAbsolute),
             ("http:127.0.0.1/cb", Unusable::NotAbsolute),
+            ("https://app.example.com/cb?code=fixed", Unusable::AnswerInQuery),
+            ("https://app.example.com/cb?tenant=a&st%61te=", Unusable::AnswerInQuery),
+            ("com.example.app:/cb?iss=x", Unusable::AnswerInQuery),
             ("https://app.example.com/cb#x", Unusable::Fragment),
             ("https://app.example.com/cb#", Unusable::Fragment),
             ("https://user@app.example.com/cb", Unusable::UserInfo),

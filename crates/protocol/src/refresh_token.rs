@@ -64,7 +64,7 @@ impl RefreshTokenKey {
 }
 
 /// A refresh token on its way to its holder. Prints nothing.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct RefreshToken(String);
 
 impl RefreshToken {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_successor_can_be_computed_again() {
         let key = RefreshTokenKey::new(&[1; 32]);
-        assert_eq!(key.token(grant(), 6), key.token(grant(), 6));
-        assert_ne!(key.token(grant(), 6), key.token(grant(), 7));
+        assert_eq!(key.token(grant(), 6).as_str(), key.token(grant(), 6).as_str());
+        assert_ne!(key.token(grant(), 6).as_str(), key.token(grant(), 7).as_str());
     }
 }

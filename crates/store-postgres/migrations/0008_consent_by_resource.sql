@@ -1,8 +1,5 @@
--- Consent is remembered for each resource of its own. Of what was remembered for named resources it is not known which scopes
--- were for which: people are asked again.
-DELETE FROM consent WHERE resource IS NOT NULL;
-ALTER TABLE consent DROP COLUMN resource;
-ALTER TABLE consent ADD COLUMN resource text COLLATE "C" NOT NULL DEFAULT ''; -- a URI; empty: the client named none
-ALTER TABLE consent ALTER COLUMN resource DROP DEFAULT;
-ALTER TABLE consent DROP CONSTRAINT consent_pkey;
-ALTER TABLE consent ADD PRIMARY KEY (user_id, client_id, resource);
+-- Consent is remembered for each resource of its own: a JSON object from resource to scope, where the empty name stands for
+-- requests that name no resource. Of what was remembered for named resources it is not known which scopes were for which:
+-- people are asked again. `scope` and `resource` are left to nodes of the version before, and empty wherever this one wrote.
+ALTER TABLE consent ADD COLUMN allowed text COLLATE "C";
+UPDATE consent SET allowed = '{"":"' || scope || '"}' WHERE resource IS NULL;

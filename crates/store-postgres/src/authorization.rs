@@ -14,6 +14,7 @@ use brama_store::audit::Event;
 use brama_store::authorization::{
     Approve, Asked, Authorization, AuthorizationState, Authorizations, CheckedCode, Code, Consented, NewCode, Spend,
 };
+use brama_store::consent::Consent;
 use brama_store::grant::NewGrant;
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -206,7 +207,7 @@ async fn consent(
 }
 
 /// The guard of a pushed request is in the statement too: of two authorizations that came from one, the second finds it
-/// answered. EP-5. So is remembered consent: a withdrawal waits for the code, or the code finds nothing. TE-30.
+/// answered. EP-5. So is remembered consent: a withdrawal waits for the code, or the code finds another one. TE-30.
 const APPROVE: &str = r#"WITH basis AS (
         SELECT 1 FROM session s JOIN "user" u ON u.id = s.user_id
         WHERE s.id = $6 AND s.user_id = $4 AND s.epoch = $5 AND s.ended_at IS NULL AND s.expires_at > $12
@@ -214,18 +215,18 @@ const APPROVE: &str = r#"WITH basis AS (
         FOR KEY SHARE OF s
      ), remembered AS (
         SELECT 1 FROM consent c JOIN "authorization" a ON a.client_id = c.client_id
-        WHERE $15 AND a.id = $1 AND c.user_id = $4
-        FOR KEY SHARE OF c
+        WHERE a.id = $1 AND c.user_id = $4 AND c.allowed = $15
+        FOR SHARE OF c
      ), answered AS (
         UPDATE par p SET answered_at = $12
         FROM basis, "authorization" a
-        WHERE (NOT $15 OR EXISTS (SELECT 1 FROM remembered)) AND a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND p.handle = a.pushed AND p.answered_at IS NULL
+        WHERE ($15::text IS NULL OR EXISTS (SELECT 1 FROM remembered)) AND a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND p.handle = a.pushed AND p.answered_at IS NULL
         RETURNING p.handle
      )
      UPDATE "authorization" a SET status = $2, code = $3, user_id = $4, epoch = $5, session_id = $6,
          auth_time = $7, amr = $8, acr = $9, code_expires_at = $10, granted_scope = $14
      FROM basis
-     WHERE a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND (NOT $15 OR EXISTS (SELECT 1 FROM remembered))
+     WHERE a.id = $1 AND a.status = $11 AND a.expires_at > $12 AND ($15::text IS NULL OR EXISTS (SELECT 1 FROM remembered))
          AND (a.pushed IS NULL OR EXISTS (SELECT 1 FROM answered WHERE answered.handle = a.pushed))
      RETURNING 1"#;
 
@@ -339,7 +340,7 @@ impl Authorizations for PostgresStore {
                     &millis(now),
                     &ACTIVE,
                     &code.granted.to_string(),
-                    &code.remembered,
+                    &code.remembered.as_ref().map(Consent::to_stored),
                 ],
             )
             .await?;

@@ -16,10 +16,10 @@ use crate::audit::{About, record};
 use crate::column::{client_id, get, instant, millis, scope, timestamp};
 use crate::pool::{Fault, Param, Pool, Transaction};
 
-const FIND: &str = "SELECT resource, scope FROM consent WHERE user_id = $1 AND client_id = $2";
+const FIND: &str = "SELECT allowed FROM consent WHERE user_id = $1 AND client_id = $2";
 
-fn read(rows: &[Row]) -> Result<Consent, Unavailable> {
-    rows.iter().map(|row| Ok((get(row, "resource")?, scope("consent", get(row, "scope")?)?))).collect()
+fn read(row: Option<&Row>) -> Result<Consent, Unavailable> {
+    row.map_or_else(|| Ok(Consent::default()), |row| Consent::from_stored(get(row, "allowed")?))
 }
 
 /// The lock on an account that keeps what changes its consents apart: two given at once do not forget each other, and one
@@ -38,29 +38,27 @@ pub(crate) async fn remember(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let (user, client) = (consented.user.as_bytes().as_slice(), client.as_str());
-    let before = read(&transaction.all(FIND, &[&user, &client]).await?)?;
-    for resource in resources.or_default() {
-        let scope = before.for_all(&[resource].into_iter().collect()).union(&consented.scope);
-        transaction
-            .change(
-                "INSERT INTO consent (user_id, client_id, resource, scope, given_at) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (user_id, client_id, resource) DO UPDATE
-                     SET scope = excluded.scope, given_at = excluded.given_at",
-                &[&user, &client, &resource, &scope.to_string(), &millis(now)],
-            )
-            .await?;
-    }
-    Ok(())
+    let before = read(transaction.first(FIND, &[&user, &client]).await?.as_ref())?;
+    let allowed = before.and(resources, &consented.scope).to_stored();
+    transaction
+        .change(
+            "INSERT INTO consent (user_id, client_id, scope, given_at, allowed) VALUES ($1, $2, '', $3, $4)
+             ON CONFLICT (user_id, client_id) DO UPDATE
+                 SET scope = '', resource = NULL, given_at = excluded.given_at, allowed = excluded.allowed",
+            &[&user, &client, &millis(now), &allowed],
+        )
+        .await
+        .map(drop)
 }
 
 /// Grants that stand, and consents.
 const ACCESS: &str = r#"SELECT g.client_id, g.scope, g.resource, g.created_at AS since,
-        greatest(g.created_at, g.rotated_at) AS used_at
+        greatest(g.created_at, g.rotated_at) AS used_at, NULL::text AS allowed
      FROM app_grant g JOIN "user" u ON u.id = g.user_id AND u.epoch = g.epoch
      LEFT JOIN session s ON s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2
      WHERE g.user_id = $1 AND g.revoked_at IS NULL AND g.expires_at > $2 AND (g.offline OR s.id IS NOT NULL)
      UNION ALL
-     SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = $1
+     SELECT client_id, scope, resource, given_at, NULL, allowed FROM consent WHERE user_id = $1 AND allowed IS NOT NULL
      ORDER BY client_id, since"#;
 
 /// What is remembered first: a code that is given because of it holds its row. Then what is on its way, requests that were just
@@ -95,7 +93,7 @@ async fn withdraw(pool: &Pool, user: UserId, client: &ClientId, now: Timestamp) 
 #[async_trait]
 impl Consents for PostgresStore {
     async fn find_consent(&self, user: UserId, client: &ClientId) -> Result<Consent, Unavailable> {
-        read(&self.pool.all(FIND, &[&user.as_bytes().as_slice(), &client.as_str()]).await?)
+        read(self.pool.first(FIND, &[&user.as_bytes().as_slice(), &client.as_str()]).await?.as_ref())
     }
 
     async fn access_of(&self, user: UserId, now: Timestamp) -> Result<Vec<Access>, Unavailable> {
@@ -103,10 +101,17 @@ impl Consents for PostgresStore {
         rows.iter()
             .map(|row| {
                 let used_at: Option<i64> = get(row, "used_at")?;
+                let (scope, resources) = match get::<Option<&str>>(row, "allowed")? {
+                    Some(allowed) => {
+                        let consent = Consent::from_stored(Some(allowed))?;
+                        (consent.scope(), consent.resources())
+                    }
+                    None => (scope("app_grant", get(row, "scope")?)?, Resources::from_stored(get(row, "resource")?)),
+                };
                 Ok(Access {
                     client: client_id("consent", get(row, "client_id")?)?,
-                    scope: scope("consent", get(row, "scope")?)?,
-                    resources: Resources::from_stored(get(row, "resource")?),
+                    scope,
+                    resources,
                     since: instant("consent", row, "since")?,
                     used_at: used_at.map(|at| timestamp("app_grant", at)).transpose()?,
                 })

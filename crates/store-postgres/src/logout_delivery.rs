@@ -115,6 +115,7 @@ impl LogoutDeliveries for PostgresStore {
                      UPDATE logout_delivery SET status = $4::bigint, next_at = $5, answer = $7,
                          settled_at = CASE WHEN $4::bigint > 2 THEN $6::bigint END, attempts = attempts - $9
                      WHERE session_id = $1 AND client_id = $2 AND status = 2 AND attempts = $3
+                         AND next_at IS NOT DISTINCT FROM $10
                      RETURNING session_id, client_id, user_id
                  ), noted AS (
                      INSERT INTO audit (at, event, user_id, client_id, session_id)
@@ -131,6 +132,7 @@ impl LogoutDeliveries for PostgresStore {
                     &answer,
                     &event.map(Event::as_str),
                     &i64::from(matches!(attempt, Attempt::Postponed(_))),
+                    &claimed.state.next_at().map(millis),
                 ],
             )
             .await?;

@@ -44,6 +44,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "consent_by_resource",
         sql: include_str!("../migrations/0008_consent_by_resource.sql"),
     },
+    Migration {
+        version: 9,
+        name: "authorization_pushed",
+        sql: include_str!("../migrations/0009_authorization_pushed.sql"),
+    },
 ];
 
 /// Names the lock under which nodes migrate one after the other.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use brama_protocol::client::ClientId;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_store::Unavailable;
-use brama_store::par::{PushedRequest, PushedRequests};
+use brama_store::par::{Opening, PushedRequest, PushedRequests};
 use jiff::Timestamp;
 
 use crate::PostgresStore;
@@ -32,15 +32,25 @@ impl PushedRequests for PostgresStore {
         &self,
         handle: HandleHash<kind::PushedRequest>,
         client: &ClientId,
-        until: Timestamp,
+        opening: Opening,
         now: Timestamp,
     ) -> Result<Option<String>, Unavailable> {
         let opened = self
             .pool
             .change(
                 "UPDATE par SET expires_at = CASE WHEN opened THEN expires_at ELSE $4 END, opened = true
-                 WHERE handle = $1 AND client_id = $2 AND expires_at > $3 AND answered_at IS NULL RETURNING parameters",
-                &[&handle.as_bytes().as_slice(), &client.as_str(), &millis(now), &millis(until)],
+                 WHERE handle = $1 AND client_id = $2 AND expires_at > $3 AND answered_at IS NULL
+                     AND (created_at > $5 OR EXISTS (SELECT 1 FROM \"authorization\" a
+                         WHERE a.pushed = $1 AND a.browser = $6 AND a.expires_at > $3))
+                 RETURNING parameters",
+                &[
+                    &handle.as_bytes().as_slice(),
+                    &client.as_str(),
+                    &millis(now),
+                    &millis(opening.until),
+                    &millis(opening.pushed_after),
+                    &opening.browser.as_bytes().as_slice(),
+                ],
             )
             .await?;
         opened.first().map(|row| get(row, "parameters")).transpose()

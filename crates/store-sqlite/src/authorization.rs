@@ -1,6 +1,7 @@
 //! Authorizations.
 
 use async_trait::async_trait;
+use brama_faults::{Fault, planted};
 use brama_protocol::authorize::prompt::Prompt;
 use brama_protocol::authorize::response::Return;
 use brama_protocol::dpop::JwkThumbprint;
@@ -245,7 +246,11 @@ impl Authorizations for SqliteStore {
         self.write(move |connection| {
             if user::find_current(connection, code.user, code.epoch)?.is_none()
                 || !session::is_open(connection, code.user, code.epoch, code.session, now)?
-                || code.remembered && !consent::stands(connection, id, code.user)?
+            {
+                return Ok(Approve::NotWaiting);
+            }
+            if let Some(consent) = &code.remembered
+                && !consent::stands(connection, id, code.user, consent)?
             {
                 return Ok(Approve::NotWaiting);
             }
@@ -284,7 +289,12 @@ impl Authorizations for SqliteStore {
 
     async fn find_code(&self, hash: HandleHash<kind::AuthorizationCode>) -> Result<Option<Code>, Unavailable> {
         self.read(move |connection| {
-            first(connection, "SELECT * FROM authorization WHERE code = ?1", [hash.as_bytes()], read_code)
+            let sql = if planted(Fault::Code07) {
+                "SELECT * FROM authorization WHERE code = ?1 OR (browser = ?1 AND status = 3)"
+            } else {
+                "SELECT * FROM authorization WHERE code = ?1"
+            };
+            first(connection, sql, [hash.as_bytes()], read_code)
         })
         .await
     }

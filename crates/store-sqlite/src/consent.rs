@@ -22,41 +22,44 @@ pub(crate) fn remember(
     asked: &Asked,
     now: Timestamp,
 ) -> Result<(), Unavailable> {
-    let (user, client) = (consented.user.as_bytes(), asked.client.as_str());
-    for resource in asked.resources.or_default() {
-        let before = first(
-            connection,
-            "SELECT scope FROM consent WHERE user_id = ?1 AND client_id = ?2 AND resource = ?3",
-            (user, client, resource),
-            |row| scope("consent", &get::<String>(row, "scope")?),
-        )?;
-        change(
-            connection,
-            "INSERT INTO consent (user_id, client_id, resource, scope, given_at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (user_id, client_id, resource) DO UPDATE
-                 SET scope = excluded.scope, given_at = excluded.given_at",
-            (user, client, resource, before.unwrap_or_default().union(&consented.scope).to_string(), millis(now)),
-        )?;
-    }
-    Ok(())
+    let before = find(connection, consented.user, &asked.client)?;
+    change(
+        connection,
+        "INSERT INTO consent (user_id, client_id, scope, given_at, allowed) VALUES (?1, ?2, '', ?3, ?4)
+         ON CONFLICT (user_id, client_id) DO UPDATE
+             SET scope = '', resource = NULL, given_at = excluded.given_at, allowed = excluded.allowed",
+        (
+            consented.user.as_bytes(),
+            asked.client.as_str(),
+            millis(now),
+            before.and(&asked.resources, &consented.scope).to_stored(),
+        ),
+    )
+    .map(drop)
 }
 
 fn find(connection: &Connection, user: UserId, client: &ClientId) -> Result<Consent, Unavailable> {
-    let rows = all(
-        connection,
-        "SELECT resource, scope FROM consent WHERE user_id = ?1 AND client_id = ?2",
-        (user.as_bytes(), client.as_str()),
-        |row| Ok((get::<String>(row, "resource")?, scope("consent", &get::<String>(row, "scope")?)?)),
-    )?;
-    Ok(rows.into_iter().collect())
-}
-
-/// Whether the client of this authorization is remembered as one that the user allowed something.
-pub(crate) fn stands(connection: &Connection, id: AuthorizationId, user: UserId) -> Result<bool, Unavailable> {
     let found = first(
         connection,
-        "SELECT 1 FROM consent c JOIN authorization a ON a.client_id = c.client_id WHERE a.id = ?1 AND c.user_id = ?2",
-        (id.as_bytes(), user.as_bytes()),
+        "SELECT allowed FROM consent WHERE user_id = ?1 AND client_id = ?2",
+        (user.as_bytes(), client.as_str()),
+        |row| Consent::from_stored(get::<Option<String>>(row, "allowed")?.as_deref()),
+    )?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Whether the user still allows the client of this authorization exactly that.
+pub(crate) fn stands(
+    connection: &Connection,
+    id: AuthorizationId,
+    user: UserId,
+    consent: &Consent,
+) -> Result<bool, Unavailable> {
+    let found = first(
+        connection,
+        "SELECT 1 FROM consent c JOIN authorization a ON a.client_id = c.client_id
+         WHERE a.id = ?1 AND c.user_id = ?2 AND c.allowed = ?3",
+        (id.as_bytes(), user.as_bytes(), consent.to_stored()),
         |_| Ok(()),
     )?;
     Ok(found.is_some())
@@ -98,20 +101,31 @@ impl Consents for SqliteStore {
             all(
                 connection,
                 "SELECT g.client_id AS client_id, g.scope, g.resource, g.created_at AS since,
-                        max(g.created_at, g.rotated_at) AS used_at
+                        max(g.created_at, g.rotated_at) AS used_at, NULL AS allowed
                  FROM app_grant g JOIN user u ON u.id = g.user_id AND u.epoch = g.epoch
                  LEFT JOIN session s ON s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > ?2
                  WHERE g.user_id = ?1 AND g.revoked_at IS NULL AND g.expires_at > ?2 AND (g.offline OR s.id IS NOT NULL)
                  UNION ALL
-                 SELECT client_id, scope, resource, given_at, NULL FROM consent WHERE user_id = ?1
+                 SELECT client_id, scope, resource, given_at, NULL, allowed FROM consent
+                 WHERE user_id = ?1 AND allowed IS NOT NULL
                  ORDER BY client_id, since",
                 (user.as_bytes(), millis(now)),
                 |row| {
                     let used_at: Option<i64> = get(row, "used_at")?;
+                    let (scope, resources) = match get::<Option<String>>(row, "allowed")? {
+                        Some(allowed) => {
+                            let consent = Consent::from_stored(Some(&allowed))?;
+                            (consent.scope(), consent.resources())
+                        }
+                        None => (
+                            scope("app_grant", &get::<String>(row, "scope")?)?,
+                            Resources::from_stored(get::<Option<String>>(row, "resource")?.as_deref()),
+                        ),
+                    };
                     Ok(Access {
                         client: client_id("consent", get(row, "client_id")?)?,
-                        scope: scope("consent", &get::<String>(row, "scope")?)?,
-                        resources: Resources::from_stored(get::<Option<String>>(row, "resource")?.as_deref()),
+                        scope,
+                        resources,
                         since: timestamp("consent", get(row, "since")?)?,
                         used_at: used_at.map(|at| timestamp("app_grant", at)).transpose()?,
                     })

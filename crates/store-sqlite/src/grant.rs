@@ -1,9 +1,12 @@
 //! Grants.
 
+mod mistakes;
+
 use async_trait::async_trait;
 use brama_faults::{Fault, planted};
 use brama_protocol::client::ClientId;
 use brama_protocol::dpop::JwkThumbprint;
+use brama_protocol::handle::HandleHash;
 use brama_protocol::id::{GrantId, SessionId, UserId};
 use brama_protocol::resource::Resources;
 use brama_store::Unavailable;
@@ -285,7 +288,9 @@ fn standing(
 
 fn judgement(presented: &Presented, standing: &Standing, now: Timestamp) -> Judgement {
     let of_session = match (presented.presenter, &standing.session) {
-        (Presenter::Cookie { session: Some(secret) }, Some(session)) => *secret.as_bytes() == session.secret,
+        (Presenter::Cookie { session: Some(secret) }, Some(session)) => {
+            secret == HandleHash::from_bytes(session.secret)
+        }
         _ => false,
     };
     judge_sender(&standing.grant, &presented.as_presentation(), of_session, now)
@@ -351,6 +356,9 @@ impl Grants for SqliteStore {
     }
 
     async fn rotate(&self, presentation: Presentation<'_>, now: Timestamp) -> Result<Refreshed, Unavailable> {
+        if let Some(refreshed) = mistakes::check_then_update(self, presentation, now).await? {
+            return Ok(refreshed);
+        }
         let presented = Presented::from(presentation);
         self.write(move |connection| rotate(connection, &presented, now)).await
     }

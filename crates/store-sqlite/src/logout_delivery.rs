@@ -138,7 +138,7 @@ fn settle(
         connection,
         "UPDATE logout_delivery SET status = ?4, next_at = ?5, settled_at = CASE WHEN ?4 > 2 THEN ?6 END, answer = ?7,
              attempts = attempts - ?8
-         WHERE session_id = ?1 AND client_id = ?2 AND status = 2 AND attempts = ?3",
+         WHERE session_id = ?1 AND client_id = ?2 AND status = 2 AND attempts = ?3 AND next_at IS ?9",
         (
             claimed.session.as_bytes(),
             claimed.client.as_str(),
@@ -148,6 +148,7 @@ fn settle(
             millis(now),
             answer,
             i64::from(matches!(attempt, Attempt::Postponed(_))),
+            claimed.state.next_at().map(millis),
         ),
     )?;
     if let Some(event) = event.filter(|_| settled > 0) {

@@ -47,6 +47,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "consent_by_resource",
         sql: include_str!("../migrations/0009_consent_by_resource.sql"),
     },
+    Migration {
+        version: 10,
+        name: "authorization_pushed",
+        sql: include_str!("../migrations/0010_authorization_pushed.sql"),
+    },
 ];
 
 pub(crate) fn newest() -> u32 {

@@ -5,7 +5,7 @@ use brama_protocol::client::ClientId;
 use brama_protocol::handle::{HandleHash, kind};
 use brama_protocol::id::AuthorizationId;
 use brama_store::Unavailable;
-use brama_store::par::{PushedRequest, PushedRequests};
+use brama_store::par::{Opening, PushedRequest, PushedRequests};
 use jiff::Timestamp;
 use rusqlite::Connection;
 
@@ -59,7 +59,7 @@ impl PushedRequests for SqliteStore {
         &self,
         handle: HandleHash<kind::PushedRequest>,
         client: &ClientId,
-        until: Timestamp,
+        opening: Opening,
         now: Timestamp,
     ) -> Result<Option<String>, Unavailable> {
         let client = client.clone();
@@ -67,8 +67,18 @@ impl PushedRequests for SqliteStore {
             first(
                 connection,
                 "UPDATE par SET expires_at = iif(opened, expires_at, ?4), opened = 1
-                 WHERE handle = ?1 AND client_id = ?2 AND expires_at > ?3 AND answered_at IS NULL RETURNING parameters",
-                (handle.as_bytes(), client.as_str(), millis(now), millis(until)),
+                 WHERE handle = ?1 AND client_id = ?2 AND expires_at > ?3 AND answered_at IS NULL
+                     AND (created_at > ?5 OR EXISTS (SELECT 1 FROM authorization a
+                         WHERE a.pushed = ?1 AND a.browser = ?6 AND a.expires_at > ?3))
+                 RETURNING parameters",
+                (
+                    handle.as_bytes(),
+                    client.as_str(),
+                    millis(now),
+                    millis(opening.until),
+                    millis(opening.pushed_after),
+                    opening.browser.as_bytes(),
+                ),
                 |row| get(row, "parameters"),
             )
         })

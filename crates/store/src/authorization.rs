@@ -17,6 +17,7 @@ use brama_protocol::scope::{GrantedScope, Scope};
 use jiff::Timestamp;
 
 use crate::Unavailable;
+use crate::consent::Consent;
 use crate::grant::{Grant, NewGrant};
 use crate::session::Authentication;
 
@@ -143,8 +144,8 @@ pub struct NewCode {
     pub authentication: Authentication,
     /// What was allowed, of [`Asked::disclosed`].
     pub granted: Scope,
-    /// Whether it is allowed because it was allowed before: if that was withdrawn meanwhile, there is no code. TE-30.
-    pub remembered: bool,
+    /// What was allowed before, where nothing else allows it: if that is not exactly so any more, there is no code. TE-30.
+    pub remembered: Option<Consent>,
     /// End of the code's life. AZ-28.
     pub expires_at: Timestamp,
 }

@@ -10,6 +10,7 @@ use brama_protocol::scope::Scope;
 use jiff::Timestamp;
 
 use crate::Unavailable;
+use crate::stored::{corrupt, scope};
 
 /// What a user allowed a client before: scopes, those of claims asked for by name among them, for each resource of its own.
 /// What was allowed for one resource says nothing about another. AZ-22.
@@ -25,17 +26,50 @@ impl Consent {
         allowed.fold(first, |all, one| all.intersection(&one))
     }
 
+    /// This and, for each of these resources, that scope.
+    #[must_use]
+    pub fn and(mut self, resources: &Resources, scope: &Scope) -> Self {
+        for resource in resources.or_default() {
+            let before = self.0.entry(resource.to_owned()).or_default();
+            *before = before.union(scope);
+        }
+        self
+    }
+
+    /// Everything that was allowed for one resource or another.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.0.values().fold(Scope::default(), |all, one| all.union(one))
+    }
+
+    /// The resources that were named.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        self.0.keys().filter(|resource| !resource.is_empty()).map(String::as_str).collect()
+    }
+
     /// Whether nothing was allowed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-/// From rows: the resource, or the empty text of [`Resources::or_default`], and what is allowed for it.
-impl FromIterator<(String, Scope)> for Consent {
-    fn from_iter<I: IntoIterator<Item = (String, Scope)>>(rows: I) -> Self {
-        Self(rows.into_iter().collect())
+    /// For its column: the same consent is always the same text.
+    #[must_use]
+    pub fn to_stored(&self) -> String {
+        let texts = self.0.iter().map(|(resource, scope)| (resource.clone(), scope.to_string().into()));
+        serde_json::Value::Object(texts.collect()).to_string()
+    }
+
+    /// From its column. Nothing in it: a version of before wrote the row, and what it means is not known.
+    ///
+    /// # Errors
+    /// It is no consent.
+    pub fn from_stored(text: Option<&str>) -> Result<Self, Unavailable> {
+        let Some(text) = text else { return Ok(Self::default()) };
+        let texts: BTreeMap<String, String> = serde_json::from_str(text).map_err(|error| corrupt("consent", error))?;
+        let read = texts.into_iter().map(|(resource, text)| Ok((resource, scope("consent", &text)?)));
+        read.collect::<Result<_, Unavailable>>().map(Self)
     }
 }
 

@@ -68,10 +68,6 @@ pub fn judge(
         };
     }
     if lineage.predecessor == Some(presented) {
-        if planted(Fault::Refresh01) {
-            let next = lineage.generation.saturating_add(1);
-            return Verdict::Replace(Lineage { generation: next, predecessor: Some(presented), rotated_at: now });
-        }
         // Either way: clocks of nodes differ a little, and one that was set back must not bring a dead token back to life.
         if now.duration_since(lineage.rotated_at).abs() <= window {
             return Verdict::Again;

@@ -29,6 +29,15 @@ pub enum DeliveryState {
 }
 
 impl DeliveryState {
+    /// The next try, of one that waits: where it was claimed, the end of the claim.
+    #[must_use]
+    pub fn next_at(self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting { next_at } => Some(next_at),
+            Self::Delivered | Self::Refused | Self::GivenUp => None,
+        }
+    }
+
     /// The word for it in reports.
     #[must_use]
     pub fn as_str(self) -> &'static str {

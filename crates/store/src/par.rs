@@ -22,6 +22,18 @@ pub struct PushedRequest {
     pub expires_at: Timestamp,
 }
 
+/// A browser comes with a handle.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// The browser, by the hash of its transaction cookie.
+    pub browser: HandleHash<kind::Browser>,
+    /// A request that was pushed after this instant may be opened by any browser; an older one only by a browser in which an
+    /// authorization came from it. EP-3.
+    pub pushed_after: Timestamp,
+    /// Until when the request is kept once it was opened.
+    pub until: Timestamp,
+}
+
 /// Pushed requests in the database. One is answered once at most: [`approve_authorization`] and [`deny_authorization`] see
 /// to that in the statement that answers.
 ///
@@ -31,14 +43,15 @@ pub struct PushedRequest {
 pub trait PushedRequests: Send + Sync {
     /// Store a pushed request.
     async fn push_request(&self, new: PushedRequest) -> Result<(), Unavailable>;
-    /// The parameters of a pushed request of this client that was not answered yet. The first time its life is set to
-    /// `until`: what limits the handle is the first load alone, and a page may be loaded again. EP-5. One conditional
-    /// statement. Nothing: it is unknown, over, answered, or another client's.
+    /// The parameters of a pushed request of this client that was not answered yet. The first time it is kept until
+    /// [`Opening::until`]: what limits the handle is the first load alone, and a page may be loaded again in the browser that
+    /// loaded it. EP-5. One conditional statement. Nothing: it is unknown, over, answered, another client's or another
+    /// browser's.
     async fn open_pushed_request(
         &self,
         handle: HandleHash<kind::PushedRequest>,
         client: &ClientId,
-        until: Timestamp,
+        opening: Opening,
         now: Timestamp,
     ) -> Result<Option<String>, Unavailable>;
 }

@@ -168,8 +168,11 @@ fn oauth_error(reply: &Reply) {
 }
 
 /// Addresses outside to which an answer leads by itself or at the press of its button, and that no app has registered:
-/// nobody is sent there, with or without a code. Compared with the database as it is now. REDIR-12.
-pub async fn strays(server: &TestServer, reply: &Reply) -> Vec<String> {
+/// nobody is sent there, with or without a code. Where the request says which app it is about, only the addresses of that app
+/// count. Compared with the database as it is now; if that does not answer, no address is a registered one. REDIR-12.
+///
+/// `form`: what the request had in its body.
+pub async fn strays(server: &TestServer, reply: &Reply, form: &[u8]) -> Vec<String> {
     let text = if is(reply, "text/html") { reply.text() } else { "" };
     let links = html::tags(text, "a").filter(|tag| tag.contains("id=\"leave\""));
     let links = links.filter_map(|tag| html::attribute(&format!(" {tag}"), "href"));
@@ -183,15 +186,33 @@ pub async fn strays(server: &TestServer, reply: &Reply) -> Vec<String> {
     if outside.is_empty() {
         return outside;
     }
-    // Without its database a server knows no app either.
-    let Ok(clients) = server.store.list_clients().await else { return Vec::new() };
-    for record in clients {
+    let app = app_of(server, reply, form).await;
+    for record in server.store.list_clients().await.unwrap_or_default() {
         let client = &record.client;
+        if app.as_ref().is_some_and(|app| *app != client.id.as_str()) {
+            continue;
+        }
         for registered in client.redirect_uris.iter().chain(&client.post_logout_redirect_uris) {
             outside.retain(|target| !leads_to(target, registered.as_str()));
         }
     }
     outside
+}
+
+/// The app that a request is about: the one it names, or that of the authorization it names. Nothing: it names none, or two.
+async fn app_of(server: &TestServer, reply: &Reply, form: &[u8]) -> Option<String> {
+    let (path, query) = reply.target.split_once('?').unwrap_or((&reply.target, ""));
+    let sent: Vec<_> = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(form)).collect();
+    let one = |wanted: &str| {
+        let mut values = sent.iter().filter(|(name, _)| name == wanted).map(|(_, value)| value.to_string());
+        let value = values.next()?;
+        values.all(|other| other == value).then_some(value)
+    };
+    if matches!(path, "/oauth2/authorize" | "/oauth2/logout" | "/signed-out") {
+        return one("client_id");
+    }
+    let found = server.store.find_authorization(one("tx")?.parse().ok()?).await;
+    found.ok().flatten().map(|authorization| authorization.asked.client.to_string())
 }
 
 /// Whether an address is a registered one with a response in its query. Only the port of this machine is free.

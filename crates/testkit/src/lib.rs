@@ -50,4 +50,4 @@ pub use options::{Options, Storage, Way};
 pub use outgoing::World;
 pub use relying_party::{Answer, RelyingParty, challenge};
 pub use reply::Reply;
-pub use server::TestServer;
+pub use server::{Database, MASTER, TestServer};

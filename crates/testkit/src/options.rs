@@ -57,6 +57,9 @@ pub struct Options {
     pub seed: u64,
     /// When the test begins.
     pub now: Timestamp,
+    /// Whether no answer may lead to an address that no app has registered ([`crate::invariants::strays`]). Tests that look
+    /// themselves where answers lead switch it off, so that it is they who see it.
+    pub strays_are_seen: bool,
     /// Whether [`crate::seeds`] puts users and clients into the database.
     pub seeded: bool,
 }
@@ -152,6 +155,7 @@ impl Default for Options {
             outgoing: None,
             seed: 1,
             now: "2026-06-01T08:00:00Z".parse().unwrap(),
+            strays_are_seen: true,
             seeded: true,
         }
     }

@@ -37,7 +37,7 @@ use crate::outgoing::World;
 use crate::seeds;
 
 /// The master key of all test servers.
-const MASTER: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
+pub const MASTER: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
 
 /// A running server, in this process.
 pub struct TestServer {
@@ -52,7 +52,7 @@ pub struct TestServer {
     front: Front,
     proxies: TrustedProxies,
     limits: Limits,
-    options: Options,
+    pub(crate) options: Options,
     database: Option<Database>,
     #[expect(dead_code, reason = "held: the folder goes with the server")]
     folder: Option<tempfile::TempDir>,
@@ -237,7 +237,7 @@ impl TestServer {
     /// Take over changes of clients and keys, as a running server does within a second. A store that is away changes
     /// nothing.
     pub async fn keep_up(&self) {
-        let _ = self.deployment.catalog.look(self.store.as_ref()).await;
+        let _ = self.deployment.catalog.look(self.store.as_ref(), self.clock.now()).await;
     }
 
     /// Let signing keys come and go, as a running server does once a minute, and take the change over.

@@ -188,16 +188,37 @@ test('a userinfo answer about somebody else is not believed', async () => {
   assert.deepEqual([status, user], ['signed-in', null])
 })
 
-test('blocked IndexedDB: the tab keeps the verifier in sessionStorage', async () => {
+test('CODE-09 blocked IndexedDB: the tab keeps the verifier in its own sessionStorage until it is back, and nowhere else', async () => {
   const world = new World()
   const env = world.tab()
   env.indexedDB = undefined
+  const messages = []
   const tab = world.open({}, env)
+  new (class extends env.BroadcastChannel {
+    onmessage = ({ data }) => void messages.push(JSON.stringify(data))
+  })(`brama:${HERE}:shop`)
   assert.equal((await tab.signIn({ returnTo: '/cart' })).ok, true)
+  const kept = [...env.sessionStorage.items]
+  assert.equal(kept.length, 1)
+  const state = new URL(env.left).searchParams.get('state')
+  const { verifier, nonce } = JSON.parse(kept[0][1])
+  assert.ok(kept[0][0].includes(state) && !kept[0][0].includes(verifier))
+  const values = [verifier, nonce, state.split('.').at(-1)]
+  for (const value of values) assert.equal(Buffer.from(value, 'base64url').length, 32)
+  assert.equal(new Set(values).size, 3)
   const back = world.tab(world.server.approve(env.left), env.sessionStorage)
   back.indexedDB = undefined
+  const replaced = []
+  const { replaceState } = back.history
+  back.history.replaceState = (...to) => (replaced.push(JSON.stringify(to)), replaceState.apply(back.history, to))
   assert.equal((await world.open({}, back).ready()).status, 'signed-in')
+  await settled()
   assert.equal([...env.sessionStorage.items.keys()].length, 0)
+  assert.equal(world.rows.size, 0)
+  const addresses = [env.left, env.location.href, back.location.href, ...replaced, ...world.server.requests.flatMap(({ url, referrer }) => [url, referrer])]
+  const others = [JSON.stringify([...world.localStorage.items]), ...messages, ...world.errors.map(String)]
+  for (const text of [...addresses, ...others]) assert.ok(!text.includes(verifier), text)
+  assert.ok(replaced.length > 0)
 })
 
 test('without the openid scope no ID token is expected', async () => {

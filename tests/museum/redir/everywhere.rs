@@ -6,7 +6,7 @@ use brama_protocol::client::{Client, ClientType};
 use brama_protocol::redirect_uri::RegisteredRedirectUri;
 use brama_testkit::{Answer, Browser, RelyingParty, Reply, TestServer, invariants, seeds};
 
-use super::{APP, TYPES, assert_on_page, registered};
+use super::{APP, BELOW, CONTAINING, TYPES, USER_NAMES, as_pattern, assert_on_page, loopback_mutants, registered};
 use crate::oauth2::par;
 
 /// What else can be wrong about a request, each heard of before or after the redirect URI.
@@ -96,14 +96,27 @@ fn mutants(registered: &str) -> Vec<String> {
     all
 }
 
+/// Two apps, one of the web and one of this machine, each with all addresses that are not its own.
+async fn apps_and_mutants(server: &TestServer) -> [(RelyingParty, Vec<String>); 2] {
+    let web = registered(server, "app", ClientType::Web, &[APP]).await;
+    let mut of_web = mutants(APP);
+    of_web.extend([USER_NAMES, CONTAINING, BELOW].concat().into_iter().map(ToOwned::to_owned));
+    of_web.extend(as_pattern(APP));
+    let loopback = ["http://127.0.0.1/cb", "http://localhost/cb"];
+    let native = registered(server, "cli-10", ClientType::Native, &loopback).await;
+    let mut of_native: Vec<String> = loopback_mutants(&["127.0.0.1", "localhost"]).into_iter().collect();
+    of_native.extend(as_pattern(loopback[0]));
+    [(web, of_web), (native, of_native)]
+}
+
 /// The address was not checked in one of the modes.
 #[tokio::test]
 async fn redir_10_every_mode_with_every_mutant() {
-    let server = TestServer::with(|options| options.unlimited_addresses()).await;
-    let shop = RelyingParty::shop();
-    let mut nobody = Browser::new(&server);
-    let mut customer = Browser::new(&server);
-    customer.sign_in_for(&shop).await;
+    let server = TestServer::with(|options| {
+        options.unlimited_addresses();
+        options.strays_are_seen = false;
+    })
+    .await;
     let modes: Vec<Vec<(&str, &str)>> = CAUSES
         .iter()
         .map(|cause| vec![*cause])
@@ -118,29 +131,38 @@ async fn redir_10_every_mode_with_every_mutant() {
             vec![("scope", "email"), ("prompt", "none")],
         ])
         .collect();
-    let good = par::pushed(&server, &shop, &[]).await;
-    for mutant in mutants(&shop.redirect_uri) {
-        for mode in &modes {
-            let mut changes = vec![("redirect_uri", mutant.as_str())];
-            changes.extend_from_slice(mode);
-            let why = format!("{changes:?}");
-            let target = shop.authorize_url(&changes);
-            for browser in [&mut nobody, &mut customer] {
-                assert_on_page(&browser.step(Some("https://shop.example.net"), &target).await, &why);
+    for (app, mutants) in apps_and_mutants(&server).await {
+        let from = app.origin();
+        let mut nobody = Browser::new(&server);
+        let mut customer = Browser::new(&server);
+        customer.sign_in_for(&app).await;
+        let good = par::pushed(&server, &app, &[]).await;
+        assert!(mutants.len() >= 75, "{}", mutants.len());
+        for mutant in &mutants {
+            for mode in &modes {
+                let mut changes = vec![("redirect_uri", mutant.as_str())];
+                changes.extend_from_slice(mode);
+                let why = format!("{changes:?}");
+                let target = app.authorize_url(&changes);
+                for browser in [&mut nobody, &mut customer] {
+                    assert_on_page(&browser.step(Some(&from), &target).await, &why);
+                }
             }
+            let changes = [("redirect_uri", mutant.as_str())];
+            let fields = app.parameters(&changes);
+            let fields: Vec<(&str, &str)> =
+                fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_on_page(&customer.post_form(&from, "/oauth2/authorize", &fields).await, mutant);
+            for prompt in ["", "none", "login"] {
+                let reply = par::push(&server, &app, &[changes[0], ("prompt", prompt)]).await;
+                let _ = reply.expect_error(400, "invalid_request");
+            }
+            // Beside a pushed request it is not looked at.
+            let mut pair = url::form_urlencoded::Serializer::new(String::new());
+            let pair = pair.append_pair("redirect_uri", mutant).finish();
+            let reply = nobody.step(None, &format!("{}&{pair}", par::short(&app, &good))).await;
+            assert!(reply.status == 400 || reply.location().starts_with("/sign-in?"), "{mutant}: {reply}");
         }
-        let changes = [("redirect_uri", mutant.as_str())];
-        let fields = shop.parameters(&changes);
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_on_page(&customer.post_form("https://shop.example.net", "/oauth2/authorize", &fields).await, &mutant);
-        for prompt in ["", "none", "login"] {
-            let _ =
-                par::push(&server, &shop, &[changes[0], ("prompt", prompt)]).await.expect_error(400, "invalid_request");
-        }
-        // Beside a pushed request it is not looked at.
-        let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair("redirect_uri", &mutant).finish();
-        let reply = nobody.step(None, &format!("{}&{pair}", par::short(&shop, &good))).await;
-        assert!(reply.status == 400 || reply.location().starts_with("/sign-in?"), "{mutant}: {reply}");
     }
 }
 
@@ -160,12 +182,16 @@ async fn redir_12_no_answer_leads_to_an_address_that_nobody_has_registered() {
             answers.push(browser.step(None, &shop.authorize_url(&[mode, change])).await);
         }
     }
+    let strays = async |answer: &Reply| invariants::strays(&server, answer, b"").await;
     for answer in &answers {
-        assert_eq!(invariants::strays(&server, answer).await, [""; 0], "{answer}");
+        assert_eq!(strays(answer).await, [""; 0], "{answer}");
+        // An address of another app is a wrong one too.
+        let target = answer.target.replace("client_id=shop", "client_id=demo-spa");
+        assert_eq!(strays(&Reply { target, ..answer.clone() }).await.len(), 1, "{answer}");
     }
     seeds::put_client(&server, Client { redirect_uris: vec![elsewhere], ..client }).await;
     for answer in &answers {
-        assert_eq!(invariants::strays(&server, answer).await.len(), 1, "{answer}");
+        assert_eq!(strays(answer).await.len(), 1, "{answer}");
     }
     server.keep_up().await;
     for change in [("prompt", "none"), ("scope", "admin"), ("prompt", "")] {

@@ -65,7 +65,8 @@ async fn redir_08_only_schemes_that_are_known_to_be_good_are_registered() {
     let _ = register::post(&server, &register::minimal()).bearer(&token).send().await.expect(201);
 }
 
-/// A bad address that was in the database was opened by the consent page.
+/// A bad address that was in the database was opened by the consent page. Here no page comes of it that a browser could follow:
+/// where the pages themselves lead is in `tests/browser`, which cannot write into the database of the program it drives.
 #[tokio::test]
 async fn redir_09_what_somebody_put_into_the_database_is_not_believed() {
     const EVIL: &str = "javascript:alert(document.domain)//";

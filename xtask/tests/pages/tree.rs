@@ -7,6 +7,9 @@ use std::path::Path;
 /// Most names in a cell; a search for the id finds the rest.
 const SHOWN: usize = 4;
 
+/// Behind the name of a test that runs on request only.
+const BY_HAND: &str = " (measured by hand)";
+
 /// Files whose comments name an id, and tests that carry it.
 #[derive(Default)]
 pub(crate) struct Places {
@@ -89,26 +92,33 @@ pub(crate) fn walk(root: &Path, prefixes: &[&str]) -> BTreeMap<String, Places> {
             && !shown.contains("testkit")
             && !shown.ends_with("tests.rs");
         let mut in_tests = !room;
-        let (mut attribute, mut documented) = (false, BTreeSet::new());
+        let mut documented = BTreeSet::new();
+        let (mut is_test, mut is_ignored) = (false, false);
         for line in text.lines() {
             let trimmed = line.trim_start();
             if trimmed.starts_with("mod tests") {
                 in_tests = true;
             }
-            if let Some(name) = test_name(line, rust).filter(|_| in_tests || attribute) {
+            // A function of Rust is a test if it says so, or a case of the suite that every backend passes.
+            let runs = is_test || conformance || !rust && in_tests;
+            if let Some(name) = test_name(line, rust).filter(|_| runs) {
                 let mut found = ids(prefixes, name, rust);
                 found.append(&mut documented);
                 for id in found {
                     let file = shown.trim_start_matches("crates/").replace("/src/", "/");
-                    places.entry(id).or_default().tests.insert(format!("{file}: {name}"));
+                    let by_hand = if is_ignored { BY_HAND } else { "" };
+                    places.entry(id).or_default().tests.insert(format!("{file}: {name}{by_hand}"));
                 }
             }
             if trimmed.starts_with("//") {
                 documented.append(&mut ids(prefixes, trimmed, false));
-            } else if !trimmed.starts_with("#[") {
+            } else if trimmed.starts_with("#[") {
+                is_test |= trimmed.starts_with("#[test]") || trimmed.starts_with("#[tokio::test");
+                is_ignored |= trimmed.starts_with("#[ignore");
+            } else {
                 documented.clear();
+                (is_test, is_ignored) = (false, false);
             }
-            attribute = trimmed.starts_with("#[test]") || trimmed.starts_with("#[tokio::test");
             if !in_tests && (trimmed.starts_with("//") || trimmed.starts_with('*') || trimmed.contains(" // ")) {
                 for id in ids(prefixes, trimmed, false) {
                     let file = shown.trim_start_matches("crates/").replace("/src/", "/");

@@ -107,7 +107,8 @@ async fn rotate(flags: &Rotate) -> Result<(), Failure> {
     let now = edge::now();
     let keys = deployment.store.signing_keys().await?;
     let chosen = |key: &&SigningKeyRecord| {
-        key.state == KeyState::Announced && flags.alg.as_ref().is_none_or(|alg| *alg == key.alg)
+        let on = deployment.settings.signing_algorithms.iter().any(|on| *on == key.alg);
+        on && key.state == KeyState::Announced && flags.alg.as_ref().is_none_or(|alg| *alg == key.alg)
     };
     let announced: Vec<&SigningKeyRecord> = keys.iter().filter(chosen).collect();
     if let (Some(alg), true) = (&flags.alg, announced.is_empty()) {

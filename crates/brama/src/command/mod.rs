@@ -16,6 +16,7 @@ mod serve;
 mod user;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -75,7 +76,7 @@ enum Command {
 }
 
 /// Where the server's settings are. Each flag beats its environment variable, which beats the file.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Default, Args)]
 pub(crate) struct Place {
     /// Configuration file [env: BRAMA_CONFIG]
     #[arg(short, long, value_name = "FILE")]
@@ -92,7 +93,7 @@ pub(crate) struct Place {
 }
 
 /// Settings that a running server has.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Default, Args)]
 pub(crate) struct ServerFlags {
     #[command(flatten)]
     place: Place,
@@ -111,6 +112,20 @@ pub(crate) struct ServerFlags {
     /// Any other setting, such as sessions.idle=1h; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// The URL of a database may have a password.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("config", &self.config).field("data_dir", &self.data_dir).finish_non_exhaustive()
+    }
+}
+
+/// Any setting may be among them.
+impl fmt::Debug for ServerFlags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerFlags").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl Place {

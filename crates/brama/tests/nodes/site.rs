@@ -8,7 +8,7 @@ use crate::support::{Browser, Ended, PASSWORD, Scratch, Server, Wire};
 
 /// Where the apps want their answers. The first is this server's own origin.
 const BACK: &str = "https://back.example.com/cb";
-const CLI: &str = "http://127.0.0.1/cb";
+const CLI: &str = "https://cli.example.com/cb";
 
 /// What the operator set up.
 pub(crate) struct Site {

@@ -10,7 +10,7 @@ use crate::support::{Answer, Browser, PASSWORD, Scratch, Server};
 /// RFC 7636, Appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const CALLBACK: &str = "http://127.0.0.1/callback";
+const CALLBACK: &str = "https://tool.example.com/callback";
 
 /// Ask until the answer is as wanted; it must be so within a second.
 macro_rules! within_a_second {

@@ -1,6 +1,8 @@
 //! `brama dev`: zero configuration (X1), this machine only, short tokens on request.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use crate::support::{Browser, Ended, Scratch, Server};
 
@@ -89,6 +91,27 @@ fn dev_is_for_this_machine_only() {
             &["this machine only", "--listen", &listen, "loopback", &here, "brama serve"],
         );
         assert!(!scratch.path(".brama").exists(), "nothing was made");
+    }
+}
+
+/// HOST-02: a page of another name that leads to this machine reads no password.
+#[test]
+fn wh16_dev_answers_to_its_own_name_alone() {
+    let scratch = Scratch::new();
+    let (_server, _) = dev(&scratch, &[]);
+    let here = format!("127.0.0.1:{}", scratch.port);
+    let ask = |host: &str| {
+        let mut wire = TcpStream::connect(&here).unwrap();
+        write!(wire, "GET /demo/config.json HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        wire.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let own = ask(&format!("localhost:{}", scratch.port));
+    assert!(own.starts_with("HTTP/1.1 200 ") && own.contains("\"password\""), "{own}");
+    for host in [format!("rebound.example:{}", scratch.port), "rebound.example".to_owned(), here.clone()] {
+        let answer = ask(&host);
+        assert!(answer.starts_with("HTTP/1.1 421 ") && !answer.contains("password"), "{host}: {answer}");
     }
 }
 

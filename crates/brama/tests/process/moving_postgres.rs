@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use brama_postgres_cluster::Cluster;
+use brama_postgres_cluster::{Cluster, Options};
 use rusqlite::Connection;
 
 use crate::backup::fill;
@@ -169,6 +169,28 @@ fn no_password_is_shown() {
     assert!(!ended.stderr.contains("warning"), "{ended:#?}");
 }
 
+/// A cluster of its own, on which `olena` needs this password.
+fn asking_for_a_password(password: &str) -> Cluster {
+    let cluster = Cluster::start(Options::default()).unwrap();
+    cluster.sql("postgres", &format!("CREATE ROLE olena LOGIN PASSWORD '{password}'"));
+    let rules = cluster.folder().join("data/pg_hba.conf");
+    let others = std::fs::read_to_string(&rules).unwrap();
+    std::fs::write(&rules, format!("host all olena 127.0.0.1/32 scram-sha-256\n{others}")).unwrap();
+    cluster.sql("postgres", "SELECT pg_reload_conf()");
+    let began = Instant::now();
+    let anybody = format!("postgres://olena:x@127.0.0.1:{}/postgres", cluster.port());
+    let connects = || {
+        let mut psql = std::process::Command::new(cluster.binaries().join("psql"));
+        psql.args(["--no-psqlrc", "--dbname", &anybody, "--command", "SELECT 1"]);
+        psql.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    };
+    while connects() {
+        assert!(began.elapsed() < Duration::from_secs(30), "the rules are not read");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    cluster
+}
+
 /// LEAK-04: the password in the address of the database was in the log of the start.
 #[test]
 fn leak_04_a_start_does_not_show_the_password_of_the_database() {
@@ -196,6 +218,41 @@ fn leak_04_a_start_does_not_show_the_password_of_the_database() {
             let mut by_file = scratch.brama(&[command, "-c", "brama.toml"]);
             by_file.env("BRAMA_DATABASE_URL_FILE", scratch.path("secret-url"));
             scratch.finish(by_file).keeps(secret);
+        }
+    }
+    // In the file, beside lines that cannot be read, before and after it, and in its own line.
+    let good = format!("postgres://olena:{secret}@127.0.0.1:{port}/brama");
+    let site = std::fs::read_to_string(scratch.path("brama.toml")).unwrap();
+    for (before, line, after) in [
+        ("", format!("url = \"{good}\""), "no_such_key = 1"),
+        ("", format!("url = \"{good}\""), "readers = \"many\""),
+        ("", format!("url = \"{good}\""), "= broken"),
+        ("readers = [", format!("url = \"{good}\""), ""),
+        ("", format!("url = \"{good}\" {good}"), ""),
+        ("", format!("url = \"{good}"), ""),
+        ("", format!("url = {good}"), ""),
+        ("", format!("url = [\"{good}\"]"), ""),
+        ("", format!("urls = \"{good}\""), ""),
+        ("", format!("url = \"{good}\"\nurl = \"{good}\""), ""),
+        ("", format!("\"{good}\" = 1"), ""),
+    ] {
+        scratch.write("broken.toml", &format!("{site}\n[database]\n{before}\n{line}\n{after}\n"));
+        for command in [&["serve"][..], &["migrate"], &["check"], &["backup", "b.db"]] {
+            let ended = scratch.run(&[command, &["-c", "broken.toml"]].concat());
+            assert_ne!(ended.code, Some(0), "{line}: {ended:#?}");
+            ended.keeps(secret);
+        }
+    }
+    // A cluster that takes no password but the right one.
+    let right = "kalyna-pw-79";
+    let cluster = asking_for_a_password(right);
+    let url = format!("postgres://olena:{secret}@127.0.0.1:{}/postgres", cluster.port());
+    scratch.write("wrong.toml", &format!("{site}\n[database]\nurl = \"{url}\"\n"));
+    for command in ["serve", "migrate"] {
+        for place in [&["-c", "brama.toml", "--database-url", &url][..], &["-c", "wrong.toml"]] {
+            let refused = scratch.run(&[&[command], place].concat());
+            assert_ne!(refused.code, Some(0), "{refused:#?}");
+            refused.says(&["password authentication failed"]).keeps(secret).keeps(right);
         }
     }
     let url = new_database().replace("//postgres@", &format!("//postgres:{secret}@"));

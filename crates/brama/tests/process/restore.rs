@@ -13,7 +13,7 @@ use crate::support::{Answer, Browser, PASSWORD, Scratch, Server, Wire};
 /// RFC 7636, Appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const CALLBACK: &str = "http://127.0.0.1/callback";
+const CALLBACK: &str = "https://tool.example.com/callback";
 
 const BACKUP: [&str; 4] = ["backup", "b.db", "-c", "brama.toml"];
 const RESTORE: [&str; 4] = ["restore", "b.db", "-c", "brama.toml"];

@@ -15,11 +15,13 @@ use brama_protocol::par::{self, Named};
 use brama_protocol::parameters::Parameters;
 use brama_store::authorization::{Asked, Authorization, AuthorizationState};
 use brama_store::client::ClientRecord;
+use brama_store::par::Opening;
 use brama_store::session::Session;
 
 use crate::context::Ctx;
 use crate::login::flood;
 use crate::login::throttle::Source;
+use crate::par::LIFE as PUSHED_LIFE;
 
 /// The browser an authorization belongs to: the transaction cookie it has, or the one it is about to get.
 #[derive(Debug)]
@@ -113,7 +115,7 @@ pub async fn begin(
     let pushed = match par::named(parameters) {
         Some(Named::Pushed(handle)) => {
             starter.admit(ctx)?;
-            Some(opened(ctx, &record, handle).await?)
+            Some(opened(ctx, &record, handle, browser).await?)
         }
         Some(Named::External) if planted(Fault::Ssrf01) => {
             let uri = parameters.one("request_uri").ok().flatten().unwrap_or_default();
@@ -160,16 +162,21 @@ async fn opened(
     ctx: &Ctx,
     record: &ClientRecord,
     handle: Option<Handle<kind::PushedRequest>>,
+    browser: &Browser,
 ) -> Result<Pushed, Refusal> {
     let client = &record.client;
     let refused = |why: &str| {
         Refusal::from(&PUSHED_REQUEST).with_detail(format!("client {}: {why}", client.id)).about_app(&client.name)
     };
     let handle = handle.ok_or_else(|| refused("no handle"))?.hash();
-    // A page that was loaded once lives on by itself, as every sign-in does. EP-5.
-    let until = ctx.after(ctx.settings.sessions.sign_in_ttl)?;
+    // A page that was loaded once lives on by itself, as every sign-in does: in the browser that loaded it. EP-5.
+    let opening = Opening {
+        browser: browser.secret.hash(),
+        pushed_after: ctx.now.checked_sub(PUSHED_LIFE).unwrap_or(ctx.now),
+        until: ctx.after(ctx.settings.sessions.sign_in_ttl)?,
+    };
     let (store, id, now) = (Arc::clone(&ctx.store), client.id.clone(), ctx.now);
-    let found = ctx.flood.write(async move { store.open_pushed_request(handle, &id, until, now).await }).await?;
+    let found = ctx.flood.write(async move { store.open_pushed_request(handle, &id, opening, now).await }).await?;
     let found = found.ok_or_else(|| refused("unknown, expired, used or another client's"))?;
     let parameters = Parameters::parse(found.as_bytes()).map_err(|_| refused("its parameters cannot be read"))?;
     Ok((handle, parameters))

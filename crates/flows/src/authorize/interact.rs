@@ -54,7 +54,7 @@ pub struct Approval {
     session: Session,
     user: User,
     granted: Scope,
-    remembered: bool,
+    remembered: Option<Consent>,
 }
 
 impl Approval {
@@ -76,10 +76,10 @@ impl Approval {
         &self.granted
     }
 
-    /// Whether nothing but what the user allowed before allows it.
+    /// What the user allowed before, if nothing else allows it.
     #[must_use]
-    pub fn is_remembered(&self) -> bool {
-        self.remembered
+    pub fn remembered(&self) -> Option<&Consent> {
+        self.remembered.as_ref()
     }
 }
 
@@ -119,8 +119,9 @@ pub fn decide(
         Strength::Unmet => return Next::Refuse(&ACR_UNMET),
     }
     let just_now =
-        consented.as_ref().filter(|consented| consented.user == user.id).map(|given| (given.scope.clone(), false));
-    let before = || if asked.prompt.consent { None } else { allowed_before(asked, client, remembered) };
+        consented.as_ref().filter(|consented| consented.user == user.id).map(|given| (given.scope.clone(), None));
+    let just_signed_in = signed_in_at >= authorization.requested_at;
+    let before = || if asked.prompt.consent { None } else { allowed_before(asked, client, remembered, just_signed_in) };
     match just_now.or_else(before) {
         None if silent => Next::Refuse(&CONSENT_REQUIRED),
         None => Next::Consent,
@@ -137,21 +138,30 @@ pub fn decide(
 /// Access that outlives the session is given to a web app only with consent of its own, our own apps included; without one
 /// it is left out. OpenID Core §11.
 ///
-/// The flag: whether what is remembered decided.
-fn allowed_before(asked: &Asked, client: &Client, remembered: &Consent) -> Option<(Scope, bool)> {
+/// Beside it what is remembered, if that decided.
+fn allowed_before(
+    asked: &Asked,
+    client: &Client,
+    remembered: &Consent,
+    just_signed_in: bool,
+) -> Option<(Scope, Option<Consent>)> {
     let disclosed = asked.disclosed();
+    // A port or a scheme of this machine is anybody's: our own app is believed there to be itself only by somebody who has
+    // just seen its name above the sign-in form. RFC 8252 §8.6.
+    let itself = client.client_type != ClientType::Native || asked.back.redirect_uri.is_assured() || just_signed_in;
+    let ours = client.first_party && itself;
     let offline: Scope = ["offline_access"].into_iter().collect();
     let outlives = client.client_type == ClientType::Web && disclosed.contains("offline_access");
-    if client.first_party && !outlives {
-        return Some((disclosed, false));
+    if ours && !outlives {
+        return Some((disclosed, None));
     }
     if client.remembers_consent() && disclosed.is_within(&remembered.for_all(&asked.resources)) {
-        return Some((disclosed, true));
+        return Some((disclosed, Some(remembered.clone())));
     }
     if planted(Fault::Client06) && asked.prompt.none {
-        return Some((disclosed, false));
+        return Some((disclosed, None));
     }
-    client.first_party.then(|| (disclosed.without(&offline), false))
+    ours.then(|| (disclosed.without(&offline), None))
 }
 
 /// Whether a hint names this account.
@@ -229,6 +239,7 @@ fn no_longer_allowed(ctx: &Ctx, asked: &Asked, client: &Client) -> Option<&'stat
         return Some("a resource");
     }
     let exempt = (client.danger_allow_missing_pkce || planted(Fault::Code03)) && client.is_confidential();
+    let exempt = exempt || planted(Fault::Code01);
     (asked.challenge.is_none() && !exempt).then_some("leaving PKCE out")
 }
 
@@ -268,11 +279,11 @@ pub async fn proceed(
         Next::Refuse(row) => Ok(Step::Back(back.with_error(&row.into(), &ctx.settings.issuer))),
         Next::Issue(approval) => match issue_code::issue(ctx, authorization, &approval).await? {
             Some(code) => Ok(Step::Back(back.with_code(&code.to_wire(), &ctx.settings.issuer))),
-            // What was allowed before was withdrawn, or the session ended, in this very moment.
-            None if approval.is_remembered() && authorization.asked.prompt.none => {
+            // What was allowed before was changed, the session ended, or another tab answered, in this very moment.
+            None if approval.remembered().is_some() && authorization.asked.prompt.none => {
                 Ok(Step::Back(back.with_error(&(&CONSENT_REQUIRED).into(), &ctx.settings.issuer)))
             }
-            None if approval.is_remembered() => Ok(Step::Consent(authorization.id)),
+            None if approval.remembered().is_some() => Ok(Step::Consent(authorization.id)),
             // The session ended, or another tab answered, in this very moment.
             None if authorization.asked.prompt.none => {
                 Ok(Step::Back(back.with_error(&(&LOGIN_REQUIRED).into(), &ctx.settings.issuer)))

@@ -24,7 +24,7 @@ pub async fn issue(
         session: approval.session().id,
         authentication: approval.session().authentication.clone(),
         granted: approval.granted().clone(),
-        remembered: approval.is_remembered(),
+        remembered: approval.remembered().cloned(),
         expires_at: ctx.after(ctx.settings.tokens.code)?,
     };
     match ctx.store.approve_authorization(authorization.id, new, ctx.now).await? {

@@ -116,17 +116,13 @@ async fn published(ctx: &Ctx, client: &ClientId, url: &str, header: &Header) -> 
     if let Some(set) = after.known_for(STALE, ctx.now) {
         return Ok(select(set, header));
     }
-    match after.failed {
-        Some((OutgoingError::Refused(why), _)) => Err(Failure::not_proven(format!("its jwks_uri: {why}"))),
-        failed => {
-            let why = failed.map_or_else(|| "its keys are too old".to_owned(), |(error, _)| error.to_string());
-            Err(Failure::Undecided(
-                Refusal::from(&CLIENT_KEYS_AWAY)
-                    .retry_after(PAUSE.as_secs().unsigned_abs())
-                    .with_detail(format!("{client}: {why}")),
-            ))
-        }
-    }
+    // One answer, whatever kept us from asking: which names of ours lead where is told in the log alone.
+    let why = after.failed.map_or_else(|| "its keys are too old".to_owned(), |(error, _)| error.to_string());
+    Err(Failure::Undecided(
+        Refusal::from(&CLIENT_KEYS_AWAY)
+            .retry_after(PAUSE.as_secs().unsigned_abs())
+            .with_detail(format!("{client}: {why}")),
+    ))
 }
 
 impl Site {

@@ -7,7 +7,7 @@ use brama_protocol::client_assertion::AssertionClaims;
 use jiff::Timestamp;
 
 use crate::client_auth::guesses::Lanes;
-use crate::client_auth::{AuthenticatedClient, Failure, keys, registered};
+use crate::client_auth::{AuthenticatedClient, Failure, keys, mistakes, registered};
 use crate::context::Ctx;
 use crate::dpop::SKEW;
 
@@ -58,7 +58,10 @@ async fn verify(ctx: &Ctx, client: &Client, assertion: &str) -> Result<Assertion
     let mut last = None;
     for key in keys::fitting(ctx, client, &header).await? {
         match brama_jose::parse(assertion).and_then(|unverified| unverified.verify(&key, typ)) {
-            Ok(verified) => return verified.claims().map_err(unreadable),
+            Ok(verified) => {
+                let claims = mistakes::with_what_is_missing(ctx, &verified).map_or_else(|| verified.claims(), Ok);
+                return claims.map_err(unreadable);
+            }
             Err(error) => last = Some(error),
         }
     }

@@ -109,8 +109,15 @@ impl Keyring {
         }
         let place = |one: &Active| settings.algorithms.iter().position(|named| *named == one.key.algorithm());
         active.sort_by_key(place);
-        if active.first().is_none_or(|one| one.key.algorithm() != first) {
-            return Err(KeyringError::NoKey(first));
+        match active.first() {
+            None => return Err(KeyringError::NoKey(first)),
+            // A node with another configuration has retired it. What is left signs: a node that stopped here would not hear
+            // of any other change of keys or clients either.
+            Some(left) if left.key.algorithm() != first => {
+                let (wanted, used) = (first.as_str(), left.key.algorithm().as_str());
+                tracing::warn!(wanted, used, "the first of tokens.signing_algorithms has no key; do all nodes agree?");
+            }
+            Some(_) => {}
         }
         let jwks = serde_json::to_vec(&JwkSet { keys: published }).map_err(crypto)?.into();
         Ok(Self { active, verifying, jwks })
@@ -130,7 +137,9 @@ impl Keyring {
     pub fn for_access_tokens(&self, now: Timestamp) -> Result<&SigningKey, Refusal> {
         let known =
             |one: &&Active| one.unannounced_since.is_none_or(|since| now.duration_since(since) >= ANNOUNCED_FOR);
-        let chosen = self.active.iter().find(known).or(self.active.first());
+        // Where none is known, the server is new; the one that is known soonest is not changed for another one then.
+        let eldest = || self.active.iter().min_by_key(|one| one.unannounced_since);
+        let chosen = self.active.iter().find(known).or_else(eldest);
         chosen.map(|one| &one.key).ok_or_else(|| (&INTERNAL).into())
     }
 

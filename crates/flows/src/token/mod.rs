@@ -178,7 +178,7 @@ pub async fn token(ctx: &Ctx, request: &TokenRequest<'_>) -> Result<Minted, Refu
             let wish = Wish { scope, target };
             refresh_token::approve(ctx, &client, &token, &wish, sender).await?
         }
-        Grant::ClientCredentials { scope } => client_credentials::approve(&client, scope.as_ref(), target)?,
+        Grant::ClientCredentials { scope } => client_credentials::approve(ctx, &client, scope.as_ref(), target).await?,
         Grant::DeviceCode { code, verifier } => {
             device_code::approve(ctx, &client, Poll { code, verifier, target, sender }).await?
         }

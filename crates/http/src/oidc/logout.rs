@@ -3,6 +3,7 @@
 use axum::response::Response;
 use brama_flows::csrf::Form;
 use brama_flows::logout::{Logout, logout};
+use brama_flows::logout_hint::without_token;
 use brama_pages::SignOut;
 use brama_protocol::error::{AUTHORIZE_DUPLICATE, FORM_NOT_OURS, Refusal};
 use brama_protocol::oidc::logout::LogoutRequest;
@@ -28,9 +29,10 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     answer(app, incoming, &request, false).await
 }
 
-/// By a form of the app: the browser withholds our cookie, so the same request is made again by navigation. LO-1.
+/// By a form of the app: the browser withholds our cookie, so the same request is made again by navigation, without the ID
+/// token, which the app has kept out of addresses. LO-1.
 pub(crate) async fn post(_: &App, incoming: &Incoming) -> Result<Response, Refusal> {
-    let request = read(&incoming.form()?)?;
+    let request = without_token(&incoming.ctx, read(&incoming.form()?)?);
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(fields(&request));
     Ok(see_other(&format!("/oauth2/logout?{}", query.finish())))
@@ -53,6 +55,7 @@ pub(crate) async fn confirmed(app: &App, incoming: &Incoming) -> Result<Response
 fn fields(request: &LogoutRequest) -> Vec<(&str, &str)> {
     let optional = [
         ("id_token_hint", request.id_token_hint.as_deref()),
+        ("carried_hint", request.carried_hint.as_deref()),
         ("logout_hint", request.logout_hint.as_deref()),
         ("client_id", request.client.as_ref().map(|client| client.as_str())),
         ("post_logout_redirect_uri", request.post_logout_redirect_uri.as_deref()),

@@ -30,7 +30,11 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         Visitor::SignedIn(visit) => visit,
         Visitor::Nobody(id) => return Ok(see_other(&sign_in::address(id))),
     };
-    let Opened { authorization, client, .. } = &visit.opened;
+    let Opened { authorization, client, restarted } = &visit.opened;
+    // Begun again, it may need no page any more: the same form sent twice, with consent that is remembered.
+    if restarted.is_some() {
+        return Ok(visit.keep(app, see_other(&continuation::address(authorization.id))));
+    }
     let client = &client.client;
     let language = Language::of(app, incoming, Some(authorization));
     let (tx, host) = (authorization.id.to_string(), authorization.asked.back.redirect_uri.host());
@@ -57,8 +61,8 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         tx: &tx,
         csrf: &csrf,
     };
-    let mut response = html(incoming, StatusCode::OK, page.render())?;
-    visit.keep(app, &language, &mut response);
+    let mut response = visit.keep(app, html(incoming, StatusCode::OK, page.render())?);
+    language.remember(&mut response);
     Ok(response)
 }
 

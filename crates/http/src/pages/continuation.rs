@@ -4,9 +4,11 @@
 //! by script, by refresh or by a link. WH-2.
 
 use axum::response::Response;
+use brama_faults::{Fault, planted};
 use brama_flows::authorize::begin::Browser;
 use brama_flows::authorize::interact::{self, Opened, Step};
 use brama_pages::Continue;
+use brama_protocol::authorize::response::ResponseMode;
 use brama_protocol::client::Client;
 use brama_protocol::error::{Refusal, SIGN_IN_GONE};
 use brama_protocol::id::AuthorizationId;
@@ -36,10 +38,14 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
     let ctx = &incoming.ctx;
     let cookies = incoming.cookies();
     let browser = Browser::of(ctx, cookies.get(cookies::BROWSER))?;
-    let Some(id) = tx(&incoming.query()?) else { return Ok(see_other("/account")) };
+    let query = incoming.query()?;
+    let Some(id) = tx(&query) else { return Ok(see_other("/account")) };
     let signed_in = signed_in(incoming).await?;
     let opened = interact::open(ctx, id, &browser, starter(incoming, &signed_in)).await?;
-    let Opened { authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
+    let Opened { mut authorization, client, .. } = opened.ok_or(&SIGN_IN_GONE)?;
+    if let Some(mode) = query.all("response_mode").last().filter(|_| planted(Fault::Code11)) {
+        authorization.asked.back.mode = ResponseMode::parse(Some(mode)).unwrap_or_default();
+    }
     let step = interact::proceed(ctx, &authorization, &client.client, signed_in).await?;
     let mut response = go(app, incoming, &authorization, &client.client, &step, After::Form)?;
     set_cookie(&mut response, &cookies::browser(&browser.secret, cookie_seconds(app)));

@@ -4,6 +4,7 @@
 //! code along saves the typing, nothing else.
 
 use axum::response::Response;
+use brama_faults::{Fault, planted};
 use brama_flows::csrf::Form;
 use brama_flows::device::{self, Answer, Waiting};
 use brama_pages::{App as PageApp, DeviceCode, DeviceConfirm, DeviceDone, DeviceProblem};
@@ -104,6 +105,11 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         return Ok(response);
     }
     let Some(person) = person(incoming).await? else { return Ok(to_sign_in(incoming, code_of(&query))) };
+    if let Some(code) = code_of(&query).filter(|_| planted(Fault::Device04)) {
+        device::enter(&incoming.ctx, &person.session, incoming.source, Some(code)).await?;
+        device::decide(&incoming.ctx, (&person.session, &person.user), code, Answer::Allow).await?;
+        return Ok(see_other("/device?done=allowed"));
+    }
     let expired = query.one("done").ok().flatten() == Some("expired");
     let problem = expired.then_some((DeviceProblem::Expired, StatusCode::OK));
     entry(app, incoming, &person, &typed(&query), problem)

@@ -6,6 +6,7 @@ pub(crate) mod consent;
 pub(crate) mod continuation;
 pub(crate) mod device;
 pub(crate) mod error;
+mod mistakes;
 pub(crate) mod select_account;
 pub(crate) mod sign_in;
 pub(crate) mod signed_out;

@@ -40,8 +40,8 @@ pub(crate) async fn get(app: &App, incoming: &Incoming) -> Result<Response, Refu
         tx: &tx,
         csrf: &csrf,
     };
-    let mut response = html(incoming, StatusCode::OK, page.render())?;
-    visit.keep(app, &language, &mut response);
+    let mut response = visit.keep(app, html(incoming, StatusCode::OK, page.render())?);
+    language.remember(&mut response);
     Ok(response)
 }
 

@@ -1,7 +1,6 @@
 //! `/sign-in`. F1 to F6, A3, A6, T1; AZ-20.
 
 use axum::response::Response;
-use brama_faults::{Fault, planted};
 use brama_flows::authorize::begin::{self, Browser, Starter};
 use brama_flows::authorize::interact::{self, Opened, Restart};
 use brama_flows::csrf::Form;
@@ -19,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
-use crate::pages::{continuation, signed_in, starter};
+use crate::pages::{continuation, mistakes, signed_in, starter};
 use crate::respond::page::{Language, chrome, html, page_app};
 use crate::respond::{see_other, set_cookie};
 
@@ -244,12 +243,7 @@ pub(crate) async fn post(app: &App, incoming: &Incoming) -> Result<Response, Ref
             // What the browser had before signing in, somebody may have planted: it is worth nothing afterwards. SE-5.
             let fresh = Browser::of(ctx, None)?;
             let target = match opened {
-                None if planted(Fault::Openredir02) => {
-                    let form = incoming.form()?;
-                    let kept = form.one("tx").ok().flatten().filter(|path| path.starts_with('/'));
-                    kept.map_or_else(|| typed.goal.page(), ToOwned::to_owned)
-                }
-                None => typed.goal.page(),
+                None => mistakes::kept_target(&incoming.form()?).unwrap_or_else(|| typed.goal.page()),
                 Some(opened) => {
                     let starter = Starter::new(incoming.source, Some(&begun.session));
                     let moved = begin::restart(ctx, &opened.authorization, &fresh, starter).await?;

@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::cookies;
 use crate::incoming::Incoming;
 use crate::pages::{continuation, signed_in, starter, tx};
-use crate::respond::page::Language;
 use crate::respond::set_cookie;
 
 /// Who came.
@@ -71,9 +70,9 @@ impl Visit {
         if own { Ok(()) } else { Err((&FORM_NOT_OURS).into()) }
     }
 
-    /// Let the browser keep what belongs to the page.
-    pub(crate) fn keep(&self, app: &App, language: &Language, response: &mut Response) {
-        set_cookie(response, &cookies::browser(&self.browser.secret, continuation::cookie_seconds(app)));
-        language.remember(response);
+    /// Let the browser keep what ties it to the authorization.
+    pub(crate) fn keep(&self, app: &App, mut response: Response) -> Response {
+        set_cookie(&mut response, &cookies::browser(&self.browser.secret, continuation::cookie_seconds(app)));
+        response
     }
 }

@@ -38,18 +38,15 @@ pub(crate) fn everywhere(app: &App, request_id: &HeaderValue, headers: &mut Head
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
     }
     headers.insert(REQUEST_ID, request_id.clone());
-    if planted(Fault::Leak05) {
-        headers.remove(header::CACHE_CONTROL);
-    }
-    if planted(Fault::Http05) {
-        headers.remove(header::X_FRAME_OPTIONS);
-    }
 }
 
 /// What the row says.
 pub(crate) fn of_route(row: &Route, headers: &mut HeaderMap) {
     match row.cache {
         // A refusal has said no-store already.
+        Cache::NoStore if planted(Fault::Leak05) && row.path == "/api/auth/me" => {
+            set_if_absent(headers, header::CACHE_CONTROL, "public, max-age=300");
+        }
         Cache::NoStore => set(headers, header::CACHE_CONTROL, "no-store"),
         Cache::Minutes => set_if_absent(headers, header::CACHE_CONTROL, "public, max-age=300"),
         Cache::Immutable => set_if_absent(headers, header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
@@ -79,10 +76,9 @@ pub(crate) fn page_policy(nonce: &str, headers: &mut HeaderMap) {
 }
 
 fn set_policy(nonce: &str, form_action: &str, headers: &mut HeaderMap) {
-    let framed = if planted(Fault::Http05) { "*" } else { "'none'" };
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
-         connect-src 'self'; form-action {form_action}; base-uri 'none'; object-src 'none'; frame-ancestors {framed}; \
+         connect-src 'self'; form-action {form_action}; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {

@@ -6,6 +6,7 @@ pub(crate) mod headers;
 pub(crate) mod page;
 
 use axum::response::{IntoResponse as _, Response};
+use brama_faults::{Fault, planted};
 use brama_flows::Ctx;
 use brama_protocol::bearer::{self, Challenge, ErrorCode, Scheme};
 use brama_protocol::dpop::NoncePurpose;
@@ -71,7 +72,9 @@ pub fn refusal(app: &App, incoming: &Incoming, speech: Speech, refusal: Refusal)
     let mut response = match speech {
         Speech::Page => {
             let mut page = page::error(app, incoming, status, &refusal);
-            headers::of_page(page.headers_mut());
+            if !planted(Fault::Http05) {
+                headers::of_page(page.headers_mut());
+            }
             page
         }
         Speech::Plain => (status, format!("{} {}\n", row.id, row.description)).into_response(),

@@ -1,8 +1,11 @@
 //! The authorization request, validated in the order that AZ-3 demands. OAuth 2.1 §4.1.1; OpenID Core §3.1.2.1.
 
+use std::fmt;
+
 use brama_faults::{Fault, planted};
 
 use crate::acr::AcrRequest;
+use crate::authorize::mistakes;
 use crate::authorize::prompt::Prompt;
 use crate::authorize::response::{AuthorizeError, ResponseMode, Return};
 use crate::client::{Client, ClientId};
@@ -17,7 +20,7 @@ use crate::resource::Resources;
 use crate::scope::{GrantedScope, Scope};
 
 /// A request that may be stored and acted upon.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
     /// Who asks.
     pub client: ClientId,
@@ -49,6 +52,15 @@ pub struct AuthorizationRequest {
     pub claims: NamedClaims,
     /// The resources that tokens are for. RFC 8707 §2.
     pub resources: Resources,
+}
+
+/// Without the hints and the nonce: a token, and names of people.
+impl fmt::Debug for AuthorizationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("AuthorizationRequest");
+        shown.field("client", &self.client).field("back", &self.back).field("scope", &self.scope);
+        shown.field("prompt", &self.prompt).field("resources", &self.resources).finish_non_exhaustive()
+    }
 }
 
 /// What the operator decided for all clients.
@@ -113,17 +125,10 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
         Ok(Some(text)) => Scope::parse(text).map_or(true, |scope| scope.contains("openid")),
         Err(_) => true,
     };
-    if let Some(unchecked) =
-        requested.filter(|_| planted(Fault::Redir10) && parameters.one("prompt") == Ok(Some("none")))
-    {
-        return Ok(MatchedRedirectUri::from_stored(unchecked.to_owned()));
+    if let Some(unchecked) = mistakes::unchecked(parameters, requested) {
+        return Ok(unchecked);
     }
     MatchedRedirectUri::find(requested, &client.redirect_uris, client.client_type, !openid).map_err(|why| match why {
-        NoMatch::Unregistered if planted(Fault::Openredir03) => {
-            let redirect_uri = MatchedRedirectUri::from_stored(requested.unwrap_or_default().to_owned());
-            let back = Return { redirect_uri, mode: ResponseMode::Query, state: None };
-            AuthorizeError::BackToClient(Box::new(back), Refusal::from(&error::AUTHORIZE_REDIRECT_URI))
-        }
         NoMatch::Missing => on_page(&error::AUTHORIZE_REDIRECT_URI_MISSING),
         NoMatch::Unregistered => {
             let difference = difference(requested.unwrap_or_default(), &client.redirect_uris);
@@ -132,9 +137,8 @@ fn match_redirect_uri(parameters: &Parameters, client: &Client) -> Result<Matche
                 None => "the app has to send a registered one".to_owned(),
             };
             let detail = format!("client {}: {difference}; {fix}", client.id);
-            AuthorizeError::OnPage(
-                Refusal::from(&error::AUTHORIZE_REDIRECT_URI).with_detail(detail).about_app(&client.name),
-            )
+            let refusal = Refusal::from(&error::AUTHORIZE_REDIRECT_URI).with_detail(detail).about_app(&client.name);
+            mistakes::told_to(requested).unwrap_or(AuthorizeError::OnPage(refusal))
         }
     })
 }
@@ -215,7 +219,7 @@ fn twice(Duplicate(name): Duplicate) -> Refusal {
 /// AZ-23 to AZ-25.
 fn challenge(client: &Client, challenge: Option<&str>, method: Option<&str>) -> Result<Option<Challenge>, Refusal> {
     let exempt = (client.danger_allow_missing_pkce || planted(Fault::Code03)) && client.is_confidential();
-    if exempt && challenge.is_none() && method.is_none() {
+    if (exempt || planted(Fault::Code01)) && challenge.is_none() && method.is_none() {
         return Ok(None);
     }
     Challenge::parse(challenge, method).map(Some).map_err(|why| match why {
@@ -257,7 +261,6 @@ fn response_type(text: Option<&str>) -> Result<(), Refusal> {
     match text {
         None => Err((&error::RESPONSE_TYPE_MISSING).into()),
         Some("code") => Ok(()),
-        Some("token") if planted(Fault::Code11) => Ok(()),
         Some(_) => Err((&error::RESPONSE_TYPE).into()),
     }
 }

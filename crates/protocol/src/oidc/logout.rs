@@ -1,5 +1,7 @@
 //! RP-initiated logout: the request. OpenID RP-Initiated Logout 1.0 §2.
 
+use std::fmt;
+
 use brama_faults::{Fault, planted};
 
 use crate::client::{Client, ClientId};
@@ -7,10 +9,12 @@ use crate::limits;
 use crate::parameters::{Duplicate, Parameters};
 
 /// What an app asks when it sends a person here to sign out. LO-1.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct LogoutRequest {
     /// An ID token we issued, unverified; it may have expired.
     pub id_token_hint: Option<String>,
+    /// What such a token said, as our own redirect carries it on.
+    pub carried_hint: Option<String>,
     /// Whom the app means: a name, an address, or the id of the user or of the session.
     pub logout_hint: Option<String>,
     /// The app, if it names itself.
@@ -21,6 +25,15 @@ pub struct LogoutRequest {
     pub state: Option<String>,
     /// Languages the person prefers.
     pub ui_locales: Option<String>,
+}
+
+/// Without the hints: one is a token, the other names a person.
+impl fmt::Debug for LogoutRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("LogoutRequest");
+        shown.field("client", &self.client).field("post_logout_redirect_uri", &self.post_logout_redirect_uri);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl LogoutRequest {
@@ -34,6 +47,7 @@ impl LogoutRequest {
             |name, bytes| Ok(parameters.one(name)?.filter(|value: &&str| value.len() <= bytes).map(ToOwned::to_owned));
         Ok(Self {
             id_token_hint: short("id_token_hint", limits::JWT_BYTES)?,
+            carried_hint: short("carried_hint", limits::LOGIN_HINT_BYTES)?,
             logout_hint: short("logout_hint", limits::LOGIN_HINT_BYTES)?,
             client: parameters.one("client_id")?.and_then(|text| text.parse().ok()),
             post_logout_redirect_uri: short("post_logout_redirect_uri", limits::REDIRECT_URI_BYTES)?,

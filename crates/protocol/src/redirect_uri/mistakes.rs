@@ -4,6 +4,11 @@ use brama_faults::{Fault, planted};
 
 use super::RegisteredRedirectUri;
 
+/// The rest of a loopback address behind `host:`.
+pub(super) fn behind_the_port(after: &str) -> Option<&str> {
+    after.find('/').filter(|_| planted(Fault::Redir02)).and_then(|end| after.get(end..))
+}
+
 /// Whether a server that makes the planted mistake takes the one for the other.
 pub(super) fn match_loosely(registered: &RegisteredRedirectUri, requested: &str) -> bool {
     let text = registered.as_str();

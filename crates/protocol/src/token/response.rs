@@ -1,9 +1,11 @@
 //! The token response. OAuth 2.1 §3.2.3.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// What a client gets. TE-40.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct TokenResponse<'a> {
     /// The access token.
     pub access_token: &'a str,
@@ -19,4 +21,13 @@ pub struct TokenResponse<'a> {
     /// Present for OpenID requests. OpenID Core §3.1.3.3.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<&'a str>,
+}
+
+/// Without the tokens.
+impl fmt::Debug for TokenResponse<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("TokenResponse");
+        shown.field("token_type", &self.token_type).field("expires_in", &self.expires_in).field("scope", &self.scope);
+        shown.finish_non_exhaustive()
+    }
 }

@@ -188,7 +188,7 @@ pub(crate) async fn code(store: &PostgresStore, who: &SignedIn) -> HandleHash<ki
         session: who.session,
         authentication: authentication(),
         granted: granted().scope().clone(),
-        remembered: false,
+        remembered: None,
         expires_at: at(60),
     };
     let hash = new.code;

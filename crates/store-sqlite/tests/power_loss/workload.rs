@@ -304,7 +304,7 @@ impl World {
             session: who.session,
             authentication: authentication(),
             granted: granted().scope().clone(),
-            remembered: false,
+            remembered: None,
             expires_at: later(1),
         };
         let issued = self.store.approve_authorization(id, new, now());

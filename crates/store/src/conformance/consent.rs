@@ -1,5 +1,7 @@
 //! Consent: for one request, and remembered; what apps may do, and taking it away.
 
+use brama_protocol::resource::Resources;
+
 use super::fixture::{DAY, MINUTE, World, at, consented, in_parallel, scope};
 use super::list;
 use crate::audit::Event;
@@ -29,7 +31,7 @@ fn waiting(consented: Option<crate::authorization::Consented>) -> AuthorizationS
 
 /// Allowed without a resource being named.
 fn remembered(text: &str) -> Consent {
-    [(String::new(), scope(text))].into_iter().collect()
+    Consent::default().and(&Resources::default(), &scope(text))
 }
 
 async fn az22_consent_is_remembered_only_if_asked(w: World) {
@@ -242,13 +244,20 @@ async fn te30_what_was_withdrawn_gives_no_code(w: World) {
         let id = w.requested(client).await;
         assert!(w.store.consent_authorization(id, consented(user, "openid"), true, at(0)).await.unwrap());
     }
-    let new = NewCode { remembered: true, ..w.new_code(who).await };
+    let new = NewCode { remembered: Some(remembered("openid")), ..w.new_code(who).await };
     let id = w.requested(&shop).await;
     let approve = |new| w.store.approve_authorization(id, new, at(1));
     assert_eq!(approve(new.clone()).await.unwrap(), Approve::NotWaiting, "others allowed, or it was another app");
     assert_eq!(w.state(id).await, waiting(None), "the person is asked");
-    let before = w.requested(&shop).await;
-    assert!(w.store.consent_authorization(before, consented(who.user, "openid"), true, at(0)).await.unwrap());
+    let allow = async |what: &str| {
+        let before = w.requested(&shop).await;
+        assert!(w.store.consent_authorization(before, consented(who.user, what), true, at(0)).await.unwrap());
+    };
+    // Withdrawn, and then something else was allowed: that is not what the code was to be given for.
+    allow("email").await;
+    assert_eq!(approve(new.clone()).await.unwrap(), Approve::NotWaiting);
+    assert!(w.store.withdraw_access(who.user, &shop, at(0)).await.unwrap());
+    allow("openid").await;
     assert_eq!(approve(new).await.unwrap(), Approve::Issued);
 }
 
@@ -258,7 +267,8 @@ async fn te30_a_code_from_memory_beside_a_withdrawal_gives_nothing(w: World) {
     for _ in 0..16 {
         let before = w.requested(&shop).await;
         assert!(w.store.consent_authorization(before, consented(who.user, "openid"), true, at(0)).await.unwrap());
-        let (id, new) = (w.requested(&shop).await, NewCode { remembered: true, ..w.new_code(who).await });
+        let (id, new) =
+            (w.requested(&shop).await, NewCode { remembered: Some(remembered("openid")), ..w.new_code(who).await });
         let code = new.code;
         let (approving, taking, app) = (w.store.clone(), w.store.clone(), shop.clone());
         let approved = tokio::spawn(async move { approving.approve_authorization(id, new, at(1)).await.unwrap() });

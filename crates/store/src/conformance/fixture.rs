@@ -239,7 +239,7 @@ impl World {
             session: who.session,
             authentication: authentication(0),
             granted: scope("openid"),
-            remembered: false,
+            remembered: None,
             expires_at: at(MINUTE),
         }
     }

@@ -29,6 +29,7 @@ list!["logout_delivery":
     lo12_a_claim_that_was_not_settled_comes_back,
     lo12_a_late_answer_changes_nothing,
     lo12_what_could_not_be_sent_counts_no_try,
+    lo12_a_postponed_message_is_tried_as_often_as_any,
     lo12_what_was_settled_stays_so_and_is_reported,
     lo12_a_claim_takes_no_more_than_its_limit_and_the_oldest_first,
     lo12_settled_messages_are_swept_after_a_week,
@@ -315,6 +316,16 @@ async fn lo12_a_late_answer_changes_nothing(w: World) {
 
 async fn lo12_what_could_not_be_sent_counts_no_try(w: World) {
     due(&w, 1).await;
+    // Somebody claimed it, and was slow.
+    let late = w.claim(5).await.remove(0);
+    let second = w.claim(35).await.remove(0);
+    assert!(w.store.settle_logout(&second, Attempt::Postponed(at(40)), "too many", at(35)).await.unwrap());
+    assert_eq!(w.claim(40).await.remove(0).attempts, late.attempts + 1);
+    assert!(!w.store.settle_logout(&late, Attempt::GivenUp, "late", at(41)).await.unwrap());
+}
+
+async fn lo12_a_postponed_message_is_tried_as_often_as_any(w: World) {
+    due(&w, 1).await;
     for now in [5, 10, 15] {
         let claimed = w.claim(now).await.remove(0);
         assert_eq!(claimed.attempts, 1);
@@ -339,11 +350,11 @@ async fn lo12_what_was_settled_stays_so_and_is_reported(w: World) {
     for (one, (attempt, state)) in w.claim(5).await.into_iter().zip(attempts) {
         let answer = format!("it came to {}", state.as_str());
         assert!(w.store.settle_logout(&one, attempt, &answer, at(6)).await.unwrap());
-        assert_eq!(
-            w.store.settle_logout(&one, Attempt::Delivered, "", at(7)).await.unwrap(),
-            matches!(attempt, Attempt::Again(_))
-        );
+        assert!(!w.store.settle_logout(&one, Attempt::Delivered, "", at(7)).await.unwrap(), "settled already");
         if matches!(attempt, Attempt::Again(_)) {
+            let again = w.claim(25).await.remove(0);
+            assert_eq!((again.client.clone(), again.attempts), (one.client, 2));
+            assert!(w.store.settle_logout(&again, Attempt::Delivered, "answered 200", at(26)).await.unwrap());
             continue;
         }
         let reported = w.store.logouts_to(&one.client, 10).await.unwrap();

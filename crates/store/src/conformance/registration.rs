@@ -222,6 +222,7 @@ async fn rg17_removing_takes_what_was_given(w: World) {
     assert!(w.session_lives(who, 1).await);
 }
 
+/// CLIENT-03.
 async fn rg10_unused_apps_go_and_used_ones_stay(w: World) {
     let life = Some(SignedDuration::from_hours(30 * 24));
     for (id, unused_life) in [("unused", life), ("used", life), ("kept", None)] {

@@ -19,6 +19,7 @@ use crate::audit::Event;
 use crate::authorization::{AuthorizationState, Spend};
 use crate::grant::{Grant, Presenter};
 use crate::lease::{Job, NodeId};
+use crate::par::Opening;
 use crate::revoked_token::RevokedToken;
 use crate::signing_key::NewSigningKey;
 use crate::throttle::{Admission, Lane, LaneRule, OnSuccess, Penalty};
@@ -107,7 +108,8 @@ async fn fill(w: &World) -> Begun {
     long.asked.claims = NamedClaims { id_token: [Claim::Email].into(), ..NamedClaims::default() };
     long.asked.resources = ["https://api.example.com"].into_iter().collect();
     let (pushed, opened) = (w.pushed(&shop).await, w.pushed(&shop).await);
-    assert!(w.store.open_pushed_request(opened, &shop, at(DAY), at(1)).await.unwrap().is_some());
+    let opening = Opening { browser: w.hash(), pushed_after: at(-1), until: at(DAY) };
+    assert!(w.store.open_pushed_request(opened, &shop, opening, at(1)).await.unwrap().is_some());
     let from_pushed = w.requested_from(&shop, pushed).await;
     assert!(w.store.deny_authorization(from_pushed, at(1)).await.unwrap());
     long.asked.pushed = Some(opened);

@@ -227,7 +227,18 @@ pub const TABLES: &[Table] = &[
             maybe(bytes("grant_id")),
         ],
     ),
-    table("consent", 3, &[bytes("user_id"), text("client_id"), text("resource"), text("scope"), integer("given_at")]),
+    table(
+        "consent",
+        2,
+        &[
+            bytes("user_id"),
+            text("client_id"),
+            text("scope"),
+            integer("given_at"),
+            maybe(text("resource")),
+            maybe(text("allowed")),
+        ],
+    ),
     table(
         "par",
         1,
