@@ -172,9 +172,14 @@ impl CurrentCatalog {
     /// The database has not answered for longer than that.
     pub async fn is_newest(&self, catalog: &Catalog, store: &dyn Store, now: Timestamp) -> Result<bool, Unavailable> {
         let away = self.newest.was_away() && Newest::within(&self.newest.failed, PAUSE, now);
-        let asked = if away { None } else { tokio::time::timeout(PATIENCE, self.newest.version(store)).await.ok() };
-        let answer = asked.unwrap_or(Err(Unavailable::Busy));
-        self.newest.note(&answer, now);
+        let answer = if away {
+            Err(Unavailable::Busy)
+        } else {
+            let asked = tokio::time::timeout(PATIENCE, self.newest.version(store)).await;
+            let answer = asked.unwrap_or(Err(Unavailable::Busy));
+            self.newest.note(&answer, now);
+            answer
+        };
         match answer {
             Ok(version) => Ok(version == catalog.version),
             Err(_) if Newest::within(&self.newest.answered, KNOWN_FOR, now) => Ok(true),
