@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use brama_protocol::client::ClientId;
 use brama_protocol::device::UserCodeKey;
-use brama_protocol::error::{INTERNAL, Refusal};
+use brama_protocol::error::{INTERNAL, Refusal, STORAGE};
 use brama_protocol::handle::Handle;
 use brama_protocol::origin::Origin;
 use brama_protocol::refresh_token::RefreshTokenKey;
@@ -184,12 +184,19 @@ impl Ctx {
         Arc::clone(&self.catalog)
     }
 
-    /// Whether nobody has changed a client or a key since this request began. See [`CurrentCatalog::is_newest`].
+    /// The same request with what is known of clients and keys at this moment; nothing: it has that already. See
+    /// [`CurrentCatalog::is_newest`].
     ///
     /// # Errors
-    /// The database did not answer.
-    pub async fn is_current(&self) -> Result<bool, Unavailable> {
-        self.deployment.catalog.is_newest(&self.catalog, self.store.as_ref(), self.now).await
+    /// The database does not answer, or keys in it cannot be read.
+    pub async fn renewed(&self) -> Result<Option<Self>, Refusal> {
+        let current = &self.deployment.catalog;
+        if current.is_newest(&self.catalog, self.store.as_ref(), self.now).await? {
+            return Ok(None);
+        }
+        let looked = current.look(self.store.as_ref(), self.now).await;
+        looked.map_err(|error| Refusal::from(&STORAGE).with_detail(error.to_string()))?;
+        Ok(Some(Self { catalog: current.get(), ..self.clone() }))
     }
 
     /// Keys that sign tokens.

@@ -110,9 +110,10 @@ pub fn forwarded_for(data: &[u8]) {
     if !is_ours(peer.to_canonical()) {
         return assert_eq!(client, peer.to_canonical(), "a stranger cannot say who it is");
     }
-    let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let named: Vec<IpAddr> =
-        named.flat_map(|value| value.split(',')).filter_map(|hop| hop.trim().parse::<IpAddr>().ok()).collect();
+    let named =
+        headers.get_all("x-forwarded-for").iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let named = named.filter_map(|hop| std::str::from_utf8(hop).ok()?.trim().parse::<IpAddr>().ok());
+    let named: Vec<IpAddr> = named.collect();
     let known = client == peer.to_canonical() || named.iter().any(|address| address.to_canonical() == client);
     assert!(known, "{client} comes from nowhere");
     // A stranger's address ends the walk: to its left stands only what that stranger wrote.

@@ -28,12 +28,6 @@ impl AuthenticatedClient {
     pub fn client(&self) -> &Client {
         &self.0.client
     }
-
-    /// Whether a newer record says the same of it, so that it would be believed again.
-    #[must_use]
-    pub(crate) fn is_unchanged(&self, newer: &ClientRecord) -> bool {
-        newer.client.enabled && newer.client == self.0.client && newer.secrets == self.0.secrets
-    }
 }
 
 /// What a node remembers between requests: who failed lately, and keys that clients publish.

@@ -9,7 +9,7 @@ pub mod issue;
 pub(crate) mod refresh_token;
 
 use brama_faults::{Fault, planted};
-use brama_protocol::client::{Client, ClientType, RefreshDelivery};
+use brama_protocol::client::{Client, ClientType, GrantType, RefreshDelivery};
 use brama_protocol::cookie_endpoint::{Provenance, Sender};
 use brama_protocol::dpop::JwkThumbprint;
 use brama_protocol::error::{DPOP_MISSING, GRANT_DEAD, GRANT_NOT_ALLOWED, Refusal, TOKEN_TARGET};
@@ -156,6 +156,11 @@ pub async fn token(ctx: &Ctx, request: &TokenRequest<'_>) -> Result<Minted, Refu
         tracing::debug!(parameters = parameters.to_encoded(), "a token request");
     }
     let credentials = Credentials::parse(authorization, parameters)?;
+    // Nothing is written for a machine's token, so no write decides again whether its client is enabled and its secret counts:
+    // what this node knows of it has to be as new as the database.
+    let of_machine = parameters.one("grant_type") == Ok(Some(GrantType::ClientCredentials.as_str()));
+    let renewed = if of_machine { ctx.renewed().await? } else { None };
+    let ctx = renewed.as_ref().unwrap_or(ctx);
     let client = authenticate(ctx, &credentials).await?;
     let grant = Grant::parse(parameters)?;
     // TE-37, once for all grants.
@@ -178,7 +183,7 @@ pub async fn token(ctx: &Ctx, request: &TokenRequest<'_>) -> Result<Minted, Refu
             let wish = Wish { scope, target };
             refresh_token::approve(ctx, &client, &token, &wish, sender).await?
         }
-        Grant::ClientCredentials { scope } => client_credentials::approve(ctx, &client, scope.as_ref(), target).await?,
+        Grant::ClientCredentials { scope } => client_credentials::approve(&client, scope.as_ref(), target)?,
         Grant::DeviceCode { code, verifier } => {
             device_code::approve(ctx, &client, Poll { code, verifier, target, sender }).await?
         }
