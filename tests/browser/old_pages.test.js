@@ -20,7 +20,7 @@ const world = openWorld({
       'add',
       'own',
       '--type',
-      'native',
+      'browser',
       ...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
       '--first-party',
       '--json',
