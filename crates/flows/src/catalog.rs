@@ -73,7 +73,7 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(1);
 /// good does not serve for ever what others have switched off.
 const KNOWN_FOR: SignedDuration = SignedDuration::from_mins(1);
 
-/// The version in the database, asked for once by all who want to know at the same time.
+/// The version in the database, asked for once by all who want to know at the same time. REVOKE-02.
 struct Newest {
     /// How many have begun to ask.
     begun: AtomicU64,

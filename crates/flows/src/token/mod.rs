@@ -157,7 +157,7 @@ pub async fn token(ctx: &Ctx, request: &TokenRequest<'_>) -> Result<Minted, Refu
     }
     let credentials = Credentials::parse(authorization, parameters)?;
     // Nothing is written for a machine's token, so no write decides again whether its client is enabled and its secret counts:
-    // what this node knows of it has to be as new as the database.
+    // what this node knows of it has to be as new as the database. REVOKE-02.
     let of_machine = parameters.one("grant_type") == Ok(Some(GrantType::ClientCredentials.as_str()));
     let renewed = if of_machine { ctx.renewed().await? } else { None };
     let ctx = renewed.as_ref().unwrap_or(ctx);
